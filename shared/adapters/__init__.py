@@ -1,0 +1,1 @@
+"""One package or module per technology. Each implements ports and translates its errors."""

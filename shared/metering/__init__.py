@@ -1,0 +1,1 @@
+"""Usage events, the ledger, and the reports that read it."""

@@ -1,0 +1,1 @@
+"""Everything we need from outside: one module per subject, each a Protocol with its frozen records."""

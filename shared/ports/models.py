@@ -1,0 +1,73 @@
+"""Model deployments: how to reach one, and what retrieval needs of them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from shared.ports.keys import Caller
+from shared.ports.usage import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Millionths of a US dollar for a million tokens."""
+
+    input_microusd: int = 0
+    cached_microusd: int = 0
+    output_microusd: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One place where a model runs. `endpoint` is the base URL that ends where `/chat/completions` begins."""
+
+    id: str
+    endpoint: str
+    kind: Literal["openai", "azure"]
+    model: str
+    api_key: str | None = None
+    price: Price = Price()
+
+
+class UpstreamAnswer(Protocol):
+    """An HTTP answer whose body has not been read yet. Close it in every case; closing early cancels the call."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole body. Raise UpstreamError when it is cut, UpstreamTimeoutError when it stalls."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, in pieces of any size. Raises as `read` does."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ModelTransport(Protocol):
+    async def post(self, deployment: Deployment, path: str, body: bytes, *, deadline_s: float) -> UpstreamAnswer:
+        """POST JSON to a path below the deployment's endpoint.
+
+        Raise OverloadedError when it cannot be reached, UpstreamTimeoutError when no answer begins in time. Any HTTP
+        status is an answer. `deadline_s` bounds the wait for the answer to begin and every wait between two pieces.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    vectors: tuple[tuple[float, ...], ...]
+    tokens: int
+
+
+class Embedder(Protocol):
+    async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
+        """One vector of unit length for each text, in order. Raises CapacityError, UpstreamError."""
+        ...

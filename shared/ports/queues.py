@@ -1,0 +1,26 @@
+"""Queues: small messages that say "look at this again"."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+QueueName = Literal["documents", "usage", "documents-poison", "usage-poison"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The right to change a message that was put and that nobody has taken since."""
+
+    message_id: str
+    pop_receipt: str
+
+
+class Queues(Protocol):
+    """Raises CapacityError when the service throttles or cannot be reached. Bodies are at most 48 KiB."""
+
+    async def put(self, queue: QueueName, body: bytes, *, delay_s: float = 0) -> Receipt:
+        """Add a message that becomes visible after the delay (whole seconds, at most seven days)."""
+        ...
+
+    async def update(self, queue: QueueName, receipt: Receipt, body: bytes, *, delay_s: float = 0) -> Receipt:
+        """Change body and visibility. Raise NotFoundError when the message is gone or somebody has taken it."""
+        ...

@@ -1,0 +1,148 @@
+"""Files, vector stores, folders and documents: small typed records under one tenant, guarded by etags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+MAX_RECORD_BYTES = 2_000_000
+"""The largest item Cosmos DB stores (2 MB); every adapter holds to it, so that none is laxer than production."""
+
+DocumentState = Literal["queued", "extracting", "embedding", "ready", "failed", "needs_ocr", "empty", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file: uploaded through the API (`container` files), or dropped as a blob (`container` documents)."""
+
+    id: str
+    tenant: str
+    filename: str
+    purpose: str
+    size_bytes: int
+    created_at: datetime
+    container: str
+    blob_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStoreRecord:
+    id: str
+    tenant: str
+    name: str
+    created_at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRecord:
+    """Which vector store the folder `{tenant}/{name}` of the `documents` container feeds. `id` is the name."""
+
+    id: str
+    tenant: str
+    store_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    code: str
+    message: str
+
+
+type Attribute = str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """One file in one vector store: what is known of its index. `id` is `document_id(store_id, file_id)`.
+
+    `generation` is the newest that any run has claimed; it only grows, also across deletion, which is why a deleted
+    document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`.
+    """
+
+    id: str
+    tenant: str
+    store_id: str
+    file_id: str
+    filename: str
+    container: str
+    blob_name: str
+    created_at: datetime
+    state: DocumentState = "queued"
+    blob_etag: str | None = None
+    content_hash: str | None = None
+    generation: int = 0
+    claim: str | None = None
+    claimed_until: datetime | None = None
+    chunks: int = 0
+    tokens: int = 0
+    usage_bytes: int = 0
+    attempts: int = 0
+    last_error: LastError | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+    timings_ms: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def document_id(store_id: str, file_id: str) -> str:
+    return f"{store_id}:{file_id}"
+
+
+type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Stored[T]:
+    """A value as a store holds it. `cost` is what the operation took, in request units (0 for embedded stores)."""
+
+    value: T
+    etag: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    items: tuple[Stored[T], ...]
+    has_more: bool
+    cost: float = 0.0
+
+
+class Records[T: Record](Protocol):
+    """All records of one type. Every call stays inside one tenant's partition.
+
+    Raises, besides what each method says: `TooLargeError` for a record over `MAX_RECORD_BYTES`, `RateLimitError` when
+    the store throttles, `AmbiguousError` when a write may or may not have happened.
+    """
+
+    async def get(self, tenant: str, record_id: str) -> Stored[T]:
+        """Raise NotFoundError when there is none."""
+        ...
+
+    async def create(self, value: T) -> Stored[T]:
+        """Raise ConflictError when the id is taken."""
+        ...
+
+    async def replace(self, value: T, *, if_match: str) -> Stored[T]:
+        """Raise PreconditionFailedError when the etag has changed, NotFoundError when the record is gone."""
+        ...
+
+    async def delete(self, tenant: str, record_id: str, *, if_match: str | None = None) -> None:
+        """Raise NotFoundError when there is none, PreconditionFailedError when the etag has changed."""
+        ...
+
+    async def list(
+        self,
+        tenant: str,
+        *,
+        where: Mapping[str, str] | None = None,
+        order: Literal["asc", "desc"] = "desc",
+        limit: int = 20,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Page[T]:
+        """Records in the order of their ids, which is the order of creation for ids that `Clock.new_id` made.
+
+        `where` holds equalities on string fields. `after` and `before` are ids, exclusive; the record itself may be
+        gone. With `before` alone, the page is the one that ends just before it. `has_more` speaks of the direction
+        of the walk.
+        """
+        ...

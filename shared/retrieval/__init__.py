@@ -1,0 +1,1 @@
+"""Files and vector stores, and the way of a document from blob to searchable chunks."""

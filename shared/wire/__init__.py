@@ -1,0 +1,1 @@
+"""Shapes of HTTP bodies and queue messages. Queue messages carry a version: old ones may still be waiting."""

@@ -1,0 +1,106 @@
+"""Messages of our queues. Each says where to look, never what was seen: handlers read the truth again."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from shared.errors import PoisonMessageError
+
+VERSION = 1
+
+
+class QueueMessage(BaseModel):
+    """`deferrals` counts how often the work was put off; it spends no attempt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = VERSION
+    deferrals: int = 0
+
+
+class DocumentMessage(QueueMessage):
+    """Reconcile one file of one vector store with its blob."""
+
+    kind: Literal["document"] = "document"
+    tenant: str
+    store_id: str
+    file_id: str
+
+
+class BlobMessage(QueueMessage):
+    """A blob of the `documents` container was created, changed or deleted."""
+
+    kind: Literal["blob"] = "blob"
+    blob_name: str
+
+
+class _EventGridData(BaseModel):
+    url: str
+
+
+class _EventGridEvent(BaseModel):
+    """Event Grid's own event, as it delivers it to a storage queue (https://aka.ms/eventgrid-schema-blob)."""
+
+    eventType: str  # noqa: N815 -- Event Grid's name
+    subject: str
+    data: _EventGridData
+
+
+class ParkedMessage(BaseModel):
+    """What we put on a poison queue ourselves: the original body and why no retry can help."""
+
+    kind: Literal["parked"] = "parked"
+    code: str
+    reason: str
+    body: str
+
+
+_SUBJECT = "/blobServices/default/containers/documents/blobs/"
+_BLOB_EVENTS = ("Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobRenamed")
+_ours: TypeAdapter[DocumentMessage | BlobMessage] = TypeAdapter(DocumentMessage | BlobMessage)
+
+
+def parse_document_event(body: bytes) -> DocumentMessage | BlobMessage:
+    """A message of the `documents` queue: ours, or Event Grid's. Raise PoisonMessageError with the reason."""
+    fields = json_object(body)
+    if "eventType" in fields:
+        return _from_event_grid(body)
+    check_version(fields)
+    try:
+        return _ours.validate_json(body)
+    except ValidationError as error:
+        raise PoisonMessageError(f"Not a message of the documents queue: {explain(error)}.") from error
+
+
+def _from_event_grid(body: bytes) -> BlobMessage:
+    try:
+        event = _EventGridEvent.model_validate_json(body)
+    except ValidationError as error:
+        raise PoisonMessageError(f"Not an Event Grid event: {explain(error)}.") from error
+    if event.eventType not in _BLOB_EVENTS or not event.subject.startswith(_SUBJECT):
+        raise PoisonMessageError(f"An event that is not ours: {event.eventType!r} on {event.subject!r}.")
+    return BlobMessage(blob_name=event.subject.removeprefix(_SUBJECT))
+
+
+_objects: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
+
+
+def json_object(body: bytes) -> dict[str, object]:
+    try:
+        return _objects.validate_json(body)
+    except ValidationError as error:
+        raise PoisonMessageError(f"Not a JSON object: {body[:80]!r}.") from error
+
+
+def check_version(fields: dict[str, object]) -> None:
+    """Raise PoisonMessageError for a message that a newer release wrote: it waits for that release to read it."""
+    version = fields.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise PoisonMessageError(f"Message version {version} is newer than {VERSION}, which this release reads.")
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing that is wrong, with the value: `limit: Input should be less than 100 (got 500)`."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg']} (got {str(first['input'])[:80]!r})"
