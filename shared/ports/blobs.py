@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 FILES = "files"
 """Container of files that came through the API: `{tenant}/{file_id}`. It triggers nothing."""
@@ -27,9 +27,9 @@ class Blobs(Protocol):
         ...
 
     async def upload(
-        self, container: str, name: str, source: Path, *, content_type: str | None = None
+        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
     ) -> BlobProperties:
-        """Write the file's bytes, replacing what was there."""
+        """Write the file's bytes from where it stands, replacing what was there, in constant memory."""
         ...
 
     async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:

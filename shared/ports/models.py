@@ -1,6 +1,6 @@
 """Model deployments: how to reach one, and what retrieval needs of them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -44,8 +44,11 @@ class UpstreamAnswer(Protocol):
         """The whole body. Raise UpstreamError when it is cut, UpstreamTimeoutError when it stalls."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, in pieces of any size. Raises as `read` does."""
+    async def receive(self, *, wait_s: float) -> bytes | None:
+        """The next piece of the body, of any size: b"" at the end, None when nothing came within `wait_s`.
+
+        Nothing is lost by a wait that ends with None; call again. Raise UpstreamError when the body is cut.
+        """
         ...
 
     def close(self) -> None: ...
@@ -56,7 +59,7 @@ class ModelTransport(Protocol):
         """POST JSON to a path below the deployment's endpoint.
 
         Raise OverloadedError when it cannot be reached, UpstreamTimeoutError when no answer begins in time. Any HTTP
-        status is an answer. `deadline_s` bounds the wait for the answer to begin and every wait between two pieces.
+        status is an answer. `deadline_s` bounds the wait for the answer to begin, and `read`.
         """
         ...
 

@@ -1,7 +1,9 @@
-"""What a trigger may hand to the edge when the answer is not simply one JSON model."""
+"""What a trigger hands to the edge: one JSON model, or one of these."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
+
+from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,11 @@ class Relayed:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """Server-sent events, each piece ending where an event ends. Closing the generator cancels what feeds it."""
+    """Server-sent events, each piece ending where an event ends.
+
+    The generator has been started already, so that its `finally` runs whatever becomes of the response: a generator
+    that was never started is dropped without a word.
+    """
 
     events: AsyncGenerator[bytes]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -29,3 +35,6 @@ class Download:
     filename: str
     size_bytes: int
     content_type: str = "application/octet-stream"
+
+
+type Reply = BaseModel | Relayed | Streamed | Download

@@ -1,0 +1,99 @@
+"""Every setting the platform reads, in one place, and the only reader of the environment. Only `wiring` loads it."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter, ValidationError, model_validator
+
+PREFIX = "FLIGHTDECK_"
+
+
+class ConfigurationError(Exception):
+    """A setting is missing, unknown or wrong. The message names it."""
+
+
+class DeploymentSettings(BaseModel):
+    """One deployment of a model. Prices are US dollars for a million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    endpoint: str = Field(description="base URL that ends where /chat/completions begins")
+    kind: Literal["openai", "azure"] = "openai"
+    model: str
+    api_key: str | None = None
+    input_usd: float = Field(default=0, ge=0)
+    cached_usd: float = Field(default=0, ge=0)
+    output_usd: float = Field(default=0, ge=0)
+
+
+class ModelSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["chat", "embedding"] = "chat"
+    deployments: tuple[DeploymentSettings, ...] = Field(min_length=1)
+    context_tokens: int = Field(default=128_000, gt=0)
+    dimensions: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _embedding_has_dimensions(self) -> Self:
+        if self.kind == "embedding" and self.dimensions is None:
+            raise ValueError("an embedding model needs `dimensions`")
+        return self
+
+
+class Settings(BaseModel):
+    """Frozen after load. Each field is the app setting FLIGHTDECK_<NAME>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str = Field(pattern=r"^(sqlite:///.+|memory:)$", description="where records, chunks and the ledger live")
+    models: Annotated[Mapping[str, ModelSettings], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
+        min_length=1, description="JSON catalogue: model name to its deployments"
+    )
+    embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
+    keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals}")
+    key_pepper: str = Field(default="", description="secret under which API keys are hashed")
+    blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
+    storage_connection: str = Field(alias="AzureWebJobsStorage", description="connection string of the storage account")
+    max_body_bytes: int = Field(default=8_000_000, gt=0, description="largest JSON body of a request")
+    max_file_bytes: int = Field(default=100_000_000, gt=0, description="largest file one request can upload")
+    first_event_s: float = Field(
+        default=15, gt=0, description="wait for a stream's first event before committing to 200"
+    )
+    idle_s: float = Field(default=60, gt=0, description="longest silence of a model in the middle of an answer")
+    deadline_s: float = Field(default=220, gt=0, description="longest wait for a plain answer")
+    lease_s: float = Field(default=120, gt=0, description="how long a run holds a document before another may take it")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check all settings. Raise ConfigurationError that names the setting that is wrong."""
+        environ = os.environ if environ is None else environ
+        found: dict[str, str] = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX)}
+        if unknown := sorted(found.keys() - cls.model_fields.keys()):
+            raise ConfigurationError(f"Unknown setting {PREFIX + unknown[0].upper()!r}.")
+        if "AzureWebJobsStorage" in environ:
+            found["AzureWebJobsStorage"] = environ["AzureWebJobsStorage"]
+        try:
+            settings = cls.model_validate(found)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error)) from error
+        if settings.store.startswith("sqlite:") and "WEBSITE_INSTANCE_ID" in environ:
+            raise ConfigurationError(
+                f"{PREFIX}STORE is {settings.store!r}: on Azure each instance would have its own data."
+            )
+        return settings
+
+
+def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether function_app registers the blob trigger; read alone, since indexing must not need the other settings."""
+    environ = os.environ if environ is None else environ
+    return environ.get(PREFIX + "BLOB_TRIGGER", "true").lower() not in ("false", "0")
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name, *inside = [str(part) for part in first["loc"]]
+    setting = name if name == "AzureWebJobsStorage" else PREFIX + name.upper()
+    return f"{setting} is wrong{' at ' + '.'.join(inside) if inside else ''}: {first['msg']}."
