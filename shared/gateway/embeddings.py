@@ -1,0 +1,121 @@
+"""Embeddings: for clients as bytes, for our own indexing and search as vectors."""
+
+import asyncio
+import base64
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from shared.errors import PlatformError, UpstreamError
+from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, begin, usage_of
+from shared.gateway.catalogue import Catalogue, Model
+from shared.gateway.refusals import refusal
+from shared.ports.keys import Caller
+from shared.ports.models import Deployment, Embeddings
+from shared.ports.usage import Source
+
+PATH = "embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCall:
+    """One embedding request. `body` is the client's JSON, whatever it holds beyond what we know."""
+
+    caller: Caller
+    model: str
+    body: Mapping[str, object]
+    source: Source = "api"
+
+
+class _Item(BaseModel):
+    index: int
+    embedding: str | list[float]
+
+
+class _Answer(BaseModel):
+    data: list[_Item]
+
+
+class EmbeddingGateway:
+    """Raises as `ChatGateway` does."""
+
+    def __init__(self, catalogue: Catalogue, upstreams: Upstreams) -> None:
+        self._catalogue = catalogue
+        self._upstreams = upstreams
+
+    async def create(self, call: EmbeddingCall) -> bytes:
+        """The deployment's answer, byte for byte."""
+        model = self._catalogue.find(call.model, "embedding")
+        deployment = model.deployments[0]
+        body = to_json({**call.body, "model": deployment.model})
+        spend = self._begin(call, model, deployment, body)
+        try:
+            answered = await self._exchange(deployment, body)
+        except PlatformError as error:
+            spend.settle(getattr(error, "upstream_status", error.status))
+            raise
+        except asyncio.CancelledError:
+            spend.settle(CLIENT_GONE, self._counted(call.body), estimated=True)
+            raise
+        usage = usage_of(answered)
+        spend.settle(200, usage or self._counted(call.body), estimated=usage is None)
+        return answered
+
+    def _begin(self, call: EmbeddingCall, model: Model, deployment: Deployment, body: bytes) -> Spend:
+        return begin(
+            self._upstreams, call.caller, model, deployment, operation="embeddings", source=call.source, body=body
+        )
+
+    async def _exchange(self, deployment: Deployment, body: bytes) -> bytes:
+        deadline_s = self._upstreams.waits.deadline_s
+        answer = await self._upstreams.transport.post(deployment, PATH, body, deadline_s=deadline_s)
+        try:
+            if answer.status != 200:
+                raise await refusal(answer, deployment)
+            return await answer.read()
+        finally:
+            answer.close()
+
+    def _counted(self, body: Mapping[str, object]) -> Usage:
+        """Token arrays count as they are; text by our own tokenizer."""
+        texts = body.get("input")
+        items: list[object] = list(texts) if isinstance(texts, list) else [texts]  # pyright: ignore[reportUnknownArgumentType] -- any JSON
+        tokens = sum(self._upstreams.tokens.count(item) if isinstance(item, str) else 1 for item in items)
+        return Usage(prompt_tokens=tokens, total_tokens=tokens)
+
+
+class CatalogueEmbedder:
+    """The Embedder that retrieval is given: one model of the catalogue."""
+
+    def __init__(self, gateway: EmbeddingGateway, model: str) -> None:
+        self._gateway = gateway
+        self._model = model
+
+    async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
+        body = {"input": list(texts), "encoding_format": "base64"}
+        answered = await self._gateway.create(EmbeddingCall(caller, self._model, body, source))
+        try:
+            items = sorted(_Answer.model_validate_json(answered).data, key=lambda item: item.index)
+        except ValidationError as error:
+            raise UpstreamError("The embedding model's answer cannot be read.", code="upstream_malformed") from error
+        if len(items) != len(texts):
+            raise UpstreamError(f"The embedding model gave {len(items)} vectors for {len(texts)} texts.")
+        usage = usage_of(answered) or Usage()
+        return Embeddings(tuple(_unit(_floats(item.embedding)) for item in items), usage.prompt_tokens)
+
+
+def _floats(embedding: str | list[float]) -> Sequence[float]:
+    """Base64 of little-endian float32, or a list of numbers: deployments may ignore `encoding_format`."""
+    if isinstance(embedding, list):
+        return embedding
+    packed = base64.b64decode(embedding)
+    return struct.unpack(f"<{len(packed) // 4}f", packed)
+
+
+def _unit(vector: Sequence[float]) -> tuple[float, ...]:
+    length = math.sqrt(math.fsum(x * x for x in vector)) or 1.0
+    return tuple(x / length for x in vector)

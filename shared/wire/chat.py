@@ -1,0 +1,78 @@
+"""Chat completions on the wire: the part of a request that we act on, and what grounding adds to an answer."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    include_usage: StrictBool = False
+
+
+class Message(BaseModel):
+    """One message. Its content is the model's business; `role` is checked, since everything hangs on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: StrictStr | list[dict[str, object]] | None = None
+
+
+class DataSourceParameters(BaseModel):
+    """Azure's "on your data" parameters; `strictness` 1 lets nearly everything through, 5 hardly anything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    vector_store_ids: list[StrictStr] = Field(min_length=1, max_length=10)
+    top_n_documents: int = Field(default=5, ge=1, le=20)
+    strictness: int = Field(default=3, ge=1, le=5)
+    in_scope: StrictBool = True
+
+
+class DataSource(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["vector_store"]
+    parameters: DataSourceParameters
+
+
+Tokens = Annotated[StrictInt, Field(ge=1)]
+
+
+class ChatEnvelope(BaseModel):
+    """What we must know of a chat completion request. Everything else goes to the model untouched."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: StrictStr = ""
+    messages: list[Message] = Field(min_length=1)
+    stream: StrictBool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    data_sources: list[DataSource] | None = Field(default=None, max_length=1)
+
+
+class Citation(BaseModel):
+    """A passage the answer may rest on. Spans are characters of the extracted text; pages count from 1."""
+
+    content: str
+    title: str
+    url: str | None = None
+    filepath: str
+    chunk_id: str
+    file_id: str
+    page_start: int | None
+    page_end: int | None
+    char_start: int
+    char_end: int
+    score: float
+
+
+class Context(BaseModel):
+    """`intent` is what was searched for. Azure's clients read this beside `content`."""
+
+    citations: list[Citation]
+    intent: str
