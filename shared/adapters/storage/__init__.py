@@ -1,0 +1,1 @@
+"""Azure Storage, and Azurite on a laptop: queues over REST, blobs through the SDK."""

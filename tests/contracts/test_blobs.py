@@ -1,0 +1,202 @@
+"""What every `Blobs` adapter promises, and what the one for Azure Storage adds."""
+
+import asyncio
+import tracemalloc
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from azure.storage.blob.aio import BlobServiceClient
+
+from shared.adapters.storage.auth import API_VERSION, Bearer, StorageAccount
+from shared.adapters.storage.blobs import PIECE_BYTES, StorageBlobs
+from shared.errors import CapacityError, NotFoundError, PlatformError, PreconditionFailedError
+from shared.ports.blobs import Blobs
+from tests.contracts.fault_server import Fault, FaultServer
+
+
+@pytest.fixture
+async def storage(storage_connection: str) -> AsyncIterator[StorageBlobs]:
+    blobs = StorageBlobs(StorageAccount.parse(storage_connection))
+    yield blobs
+    await blobs.close()
+
+
+@pytest.fixture(params=["storage"])
+def blobs(request: pytest.FixtureRequest) -> Blobs:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def container() -> str:
+    return f"c-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(b"first version")
+    return path
+
+
+def fill(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+async def content(blobs: Blobs, container: str, name: str) -> bytes:
+    return b"".join([piece async for piece in blobs.read(container, name)])
+
+
+class TestEveryAdapter:
+    async def test_what_is_uploaded_is_what_head_and_read_tell(
+        self, blobs: Blobs, container: str, source: Path
+    ) -> None:
+        uploaded = await blobs.upload(container, "t/a", source, content_type="text/plain")
+        assert await blobs.head(container, "t/a") == uploaded
+        assert (uploaded.size_bytes, uploaded.content_type) == (13, "text/plain")
+        assert await content(blobs, container, "t/a") == b"first version"
+
+    async def test_names_hold_any_characters(self, blobs: Blobs, container: str, source: Path) -> None:
+        name = "acme/kb/Über uns & 100 % (v1) + #1?.pdf"
+        await blobs.upload(container, name, source)
+        assert await content(blobs, container, name) == b"first version"
+
+    async def test_an_upload_replaces_what_was_there_under_a_new_etag(
+        self, blobs: Blobs, container: str, source: Path
+    ) -> None:
+        first = await blobs.upload(container, "a", source)
+        fill(source, b"second")
+        second = await blobs.upload(container, "a", source)
+        assert first.etag != second.etag
+        assert await content(blobs, container, "a") == b"second"
+
+    async def test_an_empty_file_is_a_blob(self, blobs: Blobs, container: str, source: Path, tmp_path: Path) -> None:
+        fill(source, b"")
+        uploaded = await blobs.upload(container, "a", source)
+        await blobs.download(container, "a", tmp_path / "target", if_match=uploaded.etag)
+        assert uploaded.size_bytes == 0
+        assert (tmp_path / "target").read_bytes() == b""
+        assert await content(blobs, container, "a") == b""
+
+    async def test_a_file_of_several_pieces_arrives_whole(
+        self, blobs: Blobs, container: str, source: Path, tmp_path: Path
+    ) -> None:
+        whole = bytes(range(256)) * (PIECE_BYTES // 128) + b"tail"
+        fill(source, whole)
+        uploaded = await blobs.upload(container, "a", source)
+        await blobs.download(container, "a", tmp_path / "target", if_match=uploaded.etag)
+        assert (tmp_path / "target").read_bytes() == whole
+        assert await content(blobs, container, "a") == whole
+
+    async def test_the_etag_of_head_lets_a_download_through_and_an_old_one_does_not(
+        self, blobs: Blobs, container: str, source: Path, tmp_path: Path
+    ) -> None:
+        old = await blobs.upload(container, "a", source)
+        await blobs.upload(container, "a", source)
+        new = await blobs.head(container, "a")
+        await blobs.download(container, "a", tmp_path / "target", if_match=new.etag)
+        with pytest.raises(PreconditionFailedError):
+            await blobs.download(container, "a", tmp_path / "target", if_match=old.etag)
+
+    async def test_a_blob_that_is_not_there_is_not_found(
+        self, blobs: Blobs, container: str, source: Path, tmp_path: Path
+    ) -> None:
+        await blobs.upload(container, "other", source)
+        with pytest.raises(NotFoundError):
+            await blobs.head(container, "a")
+        with pytest.raises(NotFoundError):
+            await blobs.download(container, "a", tmp_path / "target", if_match='"0x1"')
+        with pytest.raises(NotFoundError):
+            await content(blobs, container, "a")
+
+    async def test_a_container_that_is_not_there_is_not_found_either(self, blobs: Blobs, container: str) -> None:
+        with pytest.raises(NotFoundError):
+            await blobs.head(container, "a")
+
+    async def test_deleting_twice_is_fine(self, blobs: Blobs, container: str, source: Path) -> None:
+        await blobs.upload(container, "a", source)
+        await blobs.delete(container, "a")
+        await blobs.delete(container, "a")
+        with pytest.raises(NotFoundError):
+            await blobs.head(container, "a")
+
+
+class TestAzureStorage:
+    async def test_many_uploads_into_a_missing_container_all_succeed(
+        self, storage: StorageBlobs, container: str, source: Path
+    ) -> None:
+        await asyncio.gather(*(storage.upload(container, str(n), source) for n in range(6)))
+        assert [await content(storage, container, str(n)) for n in range(6)] == [b"first version"] * 6
+
+    async def test_an_etag_without_quotes_as_events_carry_it_matches_too(
+        self, storage: StorageBlobs, container: str, source: Path, tmp_path: Path
+    ) -> None:
+        uploaded = await storage.upload(container, "a", source)
+        assert uploaded.etag[0] == uploaded.etag[-1] == '"'
+        await storage.download(container, "a", tmp_path / "target", if_match=uploaded.etag.strip('"'))
+
+    async def test_a_blob_with_a_snapshot_is_deleted(
+        self, storage: StorageBlobs, storage_connection: str, container: str, source: Path
+    ) -> None:
+        await storage.upload(container, "a", source)
+        async with BlobServiceClient.from_connection_string(storage_connection, api_version=API_VERSION) as service:
+            await service.get_blob_client(container, "a").create_snapshot()
+        await storage.delete(container, "a")
+        with pytest.raises(NotFoundError):
+            await storage.head(container, "a")
+
+    async def test_memory_does_not_grow_with_the_file(
+        self, storage: StorageBlobs, container: str, source: Path, tmp_path: Path
+    ) -> None:
+        with source.open("wb") as file:
+            file.truncate(12 * PIECE_BYTES)
+        tracemalloc.start()
+        uploaded = await storage.upload(container, "a", source)
+        await storage.download(container, "a", tmp_path / "target", if_match=uploaded.etag)
+        async for _ in storage.read(container, "a"):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 5 * PIECE_BYTES
+
+    async def test_the_default_identity_is_used_where_there_is_no_key_and_is_closed(self) -> None:
+        bearer = Bearer()
+        assert type(bearer.credential()).__name__ == "DefaultAzureCredential"
+        assert bearer.credential() is bearer.credential()
+        await bearer.close()
+
+    async def test_closing_what_was_never_used_is_fine(self) -> None:
+        await StorageBlobs(StorageAccount.parse("https://acct.blob.core.windows.net")).close()
+
+
+class TestFaults:
+    async def head(self, *faults: Fault) -> None:
+        async with FaultServer() as server:
+            server.script(*faults)
+            blobs = StorageBlobs(StorageAccount("acct", server.url + "/acct", server.url, key="a2V5"))
+            try:
+                await blobs.head("c", "a")
+            finally:
+                await blobs.close()
+
+    async def test_a_service_that_stays_busy_is_a_lack_of_capacity(self) -> None:
+        with pytest.raises(CapacityError, match="503"):
+            await self.head(*[Fault(503)] * 3)
+
+    async def test_a_refusal_is_our_fault(self) -> None:
+        with pytest.raises(PlatformError, match="403") as caught:
+            await self.head(Fault(403))
+        assert not isinstance(caught.value, CapacityError)
+
+    async def test_a_connection_that_always_drops_is_a_lack_of_capacity(self) -> None:
+        with pytest.raises(CapacityError, match="cannot be reached"):
+            await self.head(*[Fault(0)] * 6)
+
+    async def test_a_container_that_cannot_be_made_refuses_the_upload(self, source: Path) -> None:
+        async with FaultServer() as server:
+            server.script(Fault(404), Fault(403))
+            blobs = StorageBlobs(StorageAccount("acct", server.url + "/acct", server.url, key="a2V5"))
+            with pytest.raises(PlatformError, match="403"):
+                await blobs.upload("c", "a", source)
+            await blobs.close()
