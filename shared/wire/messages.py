@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from shared.errors import PoisonMessageError
+from shared.wire.validation import explain
 
 VERSION = 1
 
@@ -97,10 +98,3 @@ def check_version(fields: dict[str, object]) -> None:
     version = fields.get("version")
     if isinstance(version, int) and version > VERSION:
         raise PoisonMessageError(f"Message version {version} is newer than {VERSION}, which this release reads.")
-
-
-def explain(error: ValidationError) -> str:
-    """The first thing that is wrong, with the value: `limit: Input should be less than 100 (got 500)`."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where + ': ' if where else ''}{first['msg']} (got {str(first['input'])[:80]!r})"

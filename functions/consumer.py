@@ -1,0 +1,104 @@
+"""Queues in one place: parse the message, call, then acknowledge, defer, park or fail.
+
+@bp.queue_trigger(arg_name="msg", queue_name="usage", connection="AzureWebJobsStorage")
+@consumer("usage", parse_usage)
+async def record_usage(delivery: Delivery[UsageMessage]) -> None: ...
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import azure.functions as func
+
+from shared import wiring
+from shared.errors import CapacityError, PoisonMessageError
+from shared.wire.messages import ParkedMessage, QueueMessage
+
+log = logging.getLogger(__name__)
+
+_DEFER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery[Message]:
+    """One message as it was handed to us. `id` stays the same over redeliveries; `attempt` counts them from 1."""
+
+    message: Message
+    id: str
+    attempt: int
+    platform: wiring.Platform
+
+
+def consumer[Message](
+    queue: Literal["documents", "usage"], parse: Callable[[bytes], Message]
+) -> Callable[[Callable[[Delivery[Message]], Awaitable[None]]], Callable[[func.QueueMessage], Awaitable[None]]]:
+    """Make a queue trigger out of a function that knows only the platform.
+
+    It may raise CapacityError: the work is put off, at no cost of an attempt; PoisonMessageError: the message is parked
+    with the reason; anything else spends an attempt, and after `maxDequeueCount` of them the host parks the message.
+    """
+
+    def decorate(
+        handler: Callable[[Delivery[Message]], Awaitable[None]],
+    ) -> Callable[[func.QueueMessage], Awaitable[None]]:
+        async def trigger(msg: func.QueueMessage) -> None:
+            body = msg.get_body()
+            platform = await wiring.platform()
+            try:
+                message = parse(body)
+                await handler(Delivery(message, msg.id or "", msg.dequeue_count or 1, platform))
+            except PoisonMessageError as error:
+                await _park(platform, queue, body, error)
+            except CapacityError as error:
+                await _defer(platform, queue, parse(body), error)
+            except Exception:
+                log.exception("%s failed message=%s attempt=%s", handler.__name__, msg.id, msg.dequeue_count)
+                raise
+
+        trigger.__name__ = handler.__name__
+        trigger.__doc__ = handler.__doc__
+        return trigger
+
+    return decorate
+
+
+def poison_consumer(
+    handler: Callable[[Delivery[ParkedMessage]], Awaitable[None]],
+) -> Callable[[func.QueueMessage], Awaitable[None]]:
+    """The same for a poison queue. What the host moved there comes without a reason; it gets one here."""
+
+    async def trigger(msg: func.QueueMessage) -> None:
+        body = msg.get_body()
+        try:
+            parked = ParkedMessage.model_validate_json(body)
+        except ValueError:
+            reason = "Every attempt failed; the log tells why."
+            parked = ParkedMessage(code="server_error", reason=reason, body=body.decode(errors="replace"))
+        await handler(Delivery(parked, msg.id or "", msg.dequeue_count or 1, await wiring.platform()))
+
+    trigger.__name__ = handler.__name__
+    trigger.__doc__ = handler.__doc__
+    return trigger
+
+
+async def _park(
+    platform: wiring.Platform, queue: Literal["documents", "usage"], body: bytes, error: PoisonMessageError
+) -> None:
+    log.error("parked queue=%s code=%s reason=%s", queue, error.code, error)
+    parked = ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
+    poison: Literal["documents-poison", "usage-poison"] = f"{queue}-poison"
+    await platform.queues.put(poison, parked.model_dump_json().encode())
+
+
+async def _defer(
+    platform: wiring.Platform, queue: Literal["documents", "usage"], message: object, error: CapacityError
+) -> None:
+    """Put a copy behind a delay and let this one be acknowledged: raising would spend an attempt."""
+    if not isinstance(message, QueueMessage):
+        raise error
+    later = message.model_copy(update={"deferrals": message.deferrals + 1})
+    delay_s = error.retry_after_s or _DEFER_S
+    log.info("deferred queue=%s deferrals=%s delay_s=%s reason=%s", queue, later.deferrals, delay_s, error)
+    await platform.queues.put(queue, later.model_dump_json().encode(), delay_s=delay_s)

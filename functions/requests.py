@@ -1,0 +1,82 @@
+"""Reading a request: the credential, and a body of any of the three kinds, within its limit."""
+
+from collections.abc import AsyncGenerator
+
+from azurefunctions.extensions.http.fastapi import Request
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from shared.errors import InvalidRequestError, TooLargeError
+from shared.wire.uploads import Upload
+from shared.wire.validation import parse_body, parse_fields
+
+
+def secret_of(request: Request) -> str | None:
+    """The key from `Authorization: Bearer` (OpenAI's clients) or `api-key` (AzureOpenAI's)."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credential:
+        return credential.strip()
+    return request.headers.get("api-key")
+
+
+async def read[Body: BaseModel](
+    request: Request, body_type: type[Body], *, max_body_bytes: int, max_file_bytes: int
+) -> tuple[Body, bytes]:
+    """The checked body and the JSON it came from, b"" for queries and forms.
+
+    Raise InvalidRequestError, TooLargeError.
+    """
+    if request.method in ("GET", "DELETE", "HEAD"):
+        return parse_fields(body_type, _fields(request.query_params.multi_items())), b""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return parse_fields(body_type, await _form(request, max_file_bytes)), b""
+    raw = b"".join([piece async for piece in _limited(request, max_body_bytes)])
+    return parse_body(body_type, raw), raw
+
+
+async def _limited(request: Request, limit_bytes: int) -> AsyncGenerator[bytes]:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise _too_large(int(declared), limit_bytes)
+    size = 0
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > limit_bytes:
+                raise _too_large(size, limit_bytes)
+            yield piece
+    except ClientDisconnect as error:
+        raise InvalidRequestError("The request's body was cut.") from error
+
+
+def _too_large(size: int, limit_bytes: int) -> TooLargeError:
+    return TooLargeError(f"The request's body has {size} bytes or more; at most {limit_bytes} are allowed.")
+
+
+async def _form(request: Request, max_file_bytes: int) -> dict[str, object]:
+    parser = MultiPartParser(request.headers, _limited(request, max_file_bytes), max_files=1, max_fields=64)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        raise InvalidRequestError(f"We could not parse the form of your request: {error}.") from error
+    return _fields(
+        [(name, _upload(value) if isinstance(value, UploadFile) else value) for name, value in form.multi_items()]
+    )
+
+
+def _upload(part: UploadFile) -> Upload:
+    return Upload(part.filename or "", part.content_type, part.size or 0, part.file)
+
+
+def _fields(items: list[tuple[str, str]] | list[tuple[str, Upload | str]]) -> dict[str, object]:
+    """`name[]` repeated, as OpenAI's clients write arrays, becomes a list; the last of any other name wins."""
+    lists: dict[str, list[object]] = {}
+    fields: dict[str, object] = {}
+    for name, value in items:
+        if name.endswith("[]"):
+            lists.setdefault(name[:-2], []).append(value)
+        else:
+            fields[name] = value
+    return fields | lists

@@ -1,0 +1,135 @@
+"""OpenAI's vector stores, the files in them, and the search over them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+
+from shared.wire.lists import ListQuery
+
+type Name64 = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+type Text512 = Annotated[str, StringConstraints(max_length=512)]
+type Metadata = Annotated[dict[Name64, Text512], Field(max_length=16)]
+type Attributes = Annotated[dict[Name64, StrictBool | float | Text512], Field(max_length=16)]
+
+
+class VectorStoreBody(BaseModel):
+    """A store to be made. What else OpenAI knows (`expires_after`, `chunking_strategy`) is accepted and left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Annotated[str, StringConstraints(max_length=256)] | None = None
+    file_ids: Annotated[list[str], Field(max_length=500)] = []
+    metadata: Metadata | None = None
+
+
+class FileCounts(BaseModel):
+    in_progress: int
+    completed: int
+    failed: int
+    cancelled: int
+    total: int
+
+
+class VectorStoreObject(BaseModel):
+    id: str
+    object: Literal["vector_store"] = "vector_store"
+    created_at: int
+    name: str
+    usage_bytes: int
+    file_counts: FileCounts
+    status: Literal["expired", "in_progress", "completed"]
+    expires_after: None = None
+    expires_at: None = None
+    last_active_at: int
+    metadata: dict[str, str]
+
+
+class AttachBody(BaseModel):
+    """A file to be put into a store. `chunking_strategy` is accepted; ours is automatic."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    attributes: Attributes | None = None
+
+
+FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
+
+
+class AttachedFileQuery(ListQuery):
+    filter: FileStatus | None = None
+
+
+class FileError(BaseModel):
+    code: Literal["server_error", "unsupported_file", "invalid_file"]
+    message: str
+
+
+class OtherChunking(BaseModel):
+    """OpenAI's word for a strategy it has no parameters for: we cut at headings and sentences."""
+
+    type: Literal["other"] = "other"
+
+
+class AttachedFile(BaseModel):
+    id: str
+    object: Literal["vector_store.file"] = "vector_store.file"
+    usage_bytes: int
+    created_at: int
+    vector_store_id: str
+    status: FileStatus
+    last_error: FileError | None
+    chunking_strategy: OtherChunking = OtherChunking()
+    attributes: dict[str, str | float | bool]
+
+
+class TextContent(BaseModel):
+    type: Literal["text"] = "text"
+    text: str
+
+
+class FileContentPage(BaseModel):
+    object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
+    data: list[TextContent]
+    has_more: bool = False
+    next_page: str | None = None
+
+
+type Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class RankingOptions(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class SearchBody(BaseModel):
+    """A search. `rewrite_query` is accepted: queries are searched as they are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: Query | Annotated[list[Query], Field(min_length=1, max_length=16)]
+    max_num_results: int = Field(default=10, ge=1, le=50)
+    ranking_options: RankingOptions | None = None
+    filters: dict[str, object] | None = None
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.query,) if isinstance(self.query, str) else tuple(self.query)
+
+
+class SearchResult(BaseModel):
+    file_id: str
+    filename: str
+    score: float
+    attributes: dict[str, str | float | bool]
+    content: list[TextContent]
+
+
+class SearchPage(BaseModel):
+    object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
+    search_query: list[str]
+    data: list[SearchResult]
+    has_more: bool = False
+    next_page: str | None = None
