@@ -1,6 +1,7 @@
 """The `Blobs` port over azure-storage-blob. Content streams in pieces: memory does not grow with the file."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,13 +36,15 @@ class StorageBlobs:
             return BlobProperties(_quoted(found.etag), found.size, found.content_settings.content_type)
 
     async def upload(
-        self, container: str, name: str, source: Path, *, content_type: str | None = None
+        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
     ) -> BlobProperties:
+        start, size = await asyncio.to_thread(_extent, source)
         try:
-            return await self._write(container, name, source, content_type or _DEFAULT_TYPE)
+            return await self._write(container, name, source, size, content_type or _DEFAULT_TYPE)
         except NotFoundError:
             await self._create(container)
-            return await self._write(container, name, source, content_type or _DEFAULT_TYPE)
+            await asyncio.to_thread(source.seek, start)
+            return await self._write(container, name, source, size, content_type or _DEFAULT_TYPE)
 
     async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
         try:
@@ -78,18 +81,17 @@ class StorageBlobs:
     async def _open(self, container: str, name: str, **conditions: Any) -> "StorageStreamDownloader[bytes]":
         return await self._blob(container, name).download_blob(max_concurrency=1, encoding=None, **conditions)
 
-    async def _write(self, container: str, name: str, source: Path, content_type: str) -> BlobProperties:
+    async def _write(self, container: str, name: str, source: BinaryIO, size: int, content_type: str) -> BlobProperties:
         from azure.storage.blob import ContentSettings
 
-        with _translated(container, name), await asyncio.to_thread(source.open, "rb") as file:
-            size = (await asyncio.to_thread(source.stat)).st_size
+        with _translated(container, name):
             written = await self._blob(container, name).upload_blob(
-                _Source(file),  # pyright: ignore[reportArgumentType] -- it awaits `read`, its types forget to say so
+                _Source(source),  # pyright: ignore[reportArgumentType] -- it awaits `read`, its types forget to say so
                 length=size,
                 overwrite=True,
                 content_settings=ContentSettings(content_type=content_type),
             )
-            return BlobProperties(_quoted(str(written["etag"])), size, content_type)
+        return BlobProperties(_quoted(str(written["etag"])), size, content_type)
 
     async def _create(self, container: str) -> None:
         from azure.core.exceptions import ResourceExistsError
@@ -130,6 +132,14 @@ class _Source:
 
     async def read(self, size: int) -> bytes:
         return await asyncio.to_thread(self._file.read, size)
+
+
+def _extent(file: BinaryIO) -> tuple[int, int]:
+    """Where the file stands, and how many bytes there are from there."""
+    start = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(start)
+    return start, end - start
 
 
 def _quoted(etag: str) -> str:
