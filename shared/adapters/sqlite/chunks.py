@@ -1,0 +1,171 @@
+"""Chunks and the searches over them: the port, and how a chunk becomes rows."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from shared.adapters.sqlite import generations, lexical, search, vectors
+from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
+from shared.errors import InvalidRequestError, PlatformError, TooLargeError
+from shared.ports.chunks import Candidates, Chunk
+from shared.ports.records import MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    import apsw
+
+_chunk: TypeAdapter[Chunk] = TypeAdapter(Chunk)
+
+_LIST = """
+SELECT c.body, e.embedding FROM generations g JOIN chunks c USING (version) JOIN embeddings e USING (chunk)
+WHERE g.doc = ? AND g.visible = 1 ORDER BY c.ordinal, c.chunk
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a chunk is stored as, made before the writer's lock is taken."""
+
+    id: str
+    ordinal: int
+    acl: tuple[str, ...]
+    body: str
+    terms: str
+    embedding: bytes
+    vector: bytes
+
+
+class SqliteChunks:
+    """Implements `Chunks`. Embeddings are kept and returned in 32 bits.
+
+    A file holds the embeddings of one model: the first chunk fixes model and dimensions, and any other is refused.
+    BM25's statistics are those of the file: which words are rare is judged over all tenants, what is found is not.
+    """
+
+    def __init__(self, database: SqliteDatabase, *, dimensions: int, embedding_model: str) -> None:
+        self._database = database
+        self._dimensions = dimensions
+        self._model = embedding_model
+
+    async def put(self, chunks: Sequence[Chunk]) -> None:
+        if not chunks:
+            return
+        first = chunks[0]
+        if len({(chunk.tenant, chunk.store_id, chunk.document_id, chunk.generation) for chunk in chunks}) > 1:
+            raise InvalidRequestError("Chunks are put for one document and one generation at a time.")
+        prepared = await asyncio.to_thread(self._prepare, chunks)
+
+        def work(connection: "apsw.Connection") -> None:
+            self._fix_model(connection)
+            place = generations.claim(connection, first.tenant, first.store_id, first.document_id, first.generation)
+            for chunk in prepared:
+                _write(connection, place, chunk)
+
+        await self._database.write(work)
+
+    async def publish(self, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
+        move = partial(generations.publish, tenant=tenant, store_id=store_id, document_id=document_id)
+        return await self._database.write(lambda connection: move(connection, generation=generation))
+
+    async def retire(self, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
+        move = partial(generations.retire, tenant=tenant, store_id=store_id, document_id=document_id)
+        return await self._database.write(lambda connection: move(connection, generation=generation))
+
+    async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:
+        return await self._database.write(
+            lambda connection: generations.sweep(connection, tenant, store_id, document_id)
+        )
+
+    async def drop_store(self, tenant: str, store_id: str) -> None:
+        await self._database.write(lambda connection: generations.drop_store(connection, tenant, store_id))
+
+    async def list(self, tenant: str, store_id: str, document_id: str) -> Sequence[Chunk]:
+        def work(connection: "apsw.Connection") -> list[Row]:
+            return rows(connection, _LIST, (generations.find_document(connection, tenant, store_id, document_id),))
+
+        return [_read(body, embedding) for body, embedding in await self._database.read(work)]
+
+    async def search(
+        self,
+        tenant: str,
+        store_id: str,
+        *,
+        vector: Sequence[float],
+        text: str,
+        principals: Sequence[str],
+        limit: int,
+        document_ids: Sequence[str] | None = None,
+    ) -> Candidates:
+        query = search.Query(vectors.exact(vector, self._dimensions), text, principals, limit, document_ids)
+
+        def work(connection: "apsw.Connection") -> Candidates:
+            self._check_model(connection)
+            partition = generations.find_partition(connection, tenant, store_id)
+            if partition is None or limit < 1:
+                return Candidates((), ())
+            return Candidates(
+                by_vector=_hits(search.by_vector(connection, partition, query)),
+                by_text=_hits(search.by_text(connection, partition, query)),
+            )
+
+        return await self._database.read(work)
+
+    def _prepare(self, chunks: Sequence[Chunk]) -> Sequence[_Prepared]:
+        return [self._prepare_one(chunk) for chunk in chunks]
+
+    def _prepare_one(self, chunk: Chunk) -> _Prepared:
+        embedding = vectors.exact(chunk.embedding, self._dimensions)
+        body = _chunk.dump_json(replace(chunk, embedding=()), warnings="error")
+        if len(body) > MAX_RECORD_BYTES:
+            raise TooLargeError(f"Chunk {chunk.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
+        return _Prepared(
+            id=chunk.id,
+            ordinal=chunk.ordinal,
+            acl=tuple(sorted(set(chunk.acl))),
+            body=body.decode(),
+            terms=lexical.indexed(chunk.text),
+            embedding=embedding,
+            vector=vectors.scannable(embedding),
+        )
+
+    def _fix_model(self, connection: "apsw.Connection") -> None:
+        if not self._check_model(connection):
+            connection.execute("INSERT INTO embedding_model VALUES (?, ?)", (self._model, self._dimensions))
+
+    def _check_model(self, connection: "apsw.Connection") -> bool:
+        """Whether the file's model is fixed yet. Raise PlatformError when it is another one than ours."""
+        for model, dimensions in rows(connection, "SELECT model, dimensions FROM embedding_model"):
+            if (model, dimensions) != (self._model, self._dimensions):
+                raise PlatformError(
+                    f"The store {self._database.path.name!r} holds embeddings of {model!r} with {dimensions}"
+                    f" dimensions; the settings ask for {self._model!r} with {self._dimensions}."
+                    " Use another file, or index anew.",
+                    code="embedding_model_mismatch",
+                )
+            return True
+        return False
+
+
+def _write(connection: "apsw.Connection", place: generations.Place, chunk: _Prepared) -> None:
+    known = "SELECT chunk FROM chunks WHERE pk = ? AND id = ?"
+    generations.forget(connection, rows(connection, known, (place.partition, chunk.id)))
+    acl = search.acl_of(connection, place.partition, chunk.acl)
+    insert = "INSERT INTO chunks (pk, id, version, ordinal, acl, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING chunk"
+    values = (place.partition, chunk.id, place.version, chunk.ordinal, acl, chunk.body)
+    ((number,),) = rows(connection, insert, values)
+    connection.execute("INSERT INTO embeddings VALUES (?, ?)", (number, chunk.embedding))
+    vector = (place.partition, acl, number, place.version, chunk.vector)
+    connection.execute("INSERT INTO vectors VALUES (?, ?, ?, ?, ?)", vector)
+    passage = (number, " ".join(search.reader_terms(place.partition, chunk.acl)), chunk.terms)
+    connection.execute("INSERT INTO passages (rowid, readers, text) VALUES (?, ?, ?)", passage)
+
+
+def _read(body: str, embedding: bytes) -> Chunk:
+    return replace(_chunk.validate_json(body), embedding=vectors.numbers(embedding))
+
+
+def _hits(found: Iterable[Row]) -> tuple[tuple[Chunk, float], ...]:
+    return tuple((_read(body, embedding), score) for body, embedding, score in found)

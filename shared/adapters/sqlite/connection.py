@@ -1,0 +1,141 @@
+"""One SQLite file: a single writer, readers that each see one snapshot, everything off the event loop."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.adapters.sqlite import schema
+from shared.adapters.sqlite.failures import busy, translated
+from shared.errors import OverloadedError
+
+if TYPE_CHECKING:
+    import apsw
+
+type Row = tuple[Any, ...]
+
+_RETRY_WAL_S = 0.01
+_READ_AHEAD_BYTES = 256 * 1024 * 1024
+
+
+class SqliteDatabase:
+    """The file at `path`, made with its folder on first use. Any number of processes may have it open.
+
+    A writer that cannot begin within `patience_s` gets RateLimitError. After `close` every call is refused.
+    """
+
+    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
+        self.path = path
+        self._patience_s = patience_s
+        self._writing = threading.Lock()
+        self._writer: apsw.Connection | None = None
+        self._readers: list[apsw.Connection] = []
+        self._closed = False
+
+    async def read[T](self, work: Callable[["apsw.Connection"], T]) -> T:
+        """Run `work` in a thread; all that it reads comes from one moment."""
+        return await asyncio.to_thread(self._read, work)
+
+    async def write[T](self, work: Callable[["apsw.Connection"], T]) -> T:
+        """Run `work` in a thread, as one transaction: all of it happens, or nothing when it raises."""
+        return await asyncio.to_thread(self._write, work)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _read[T](self, work: Callable[["apsw.Connection"], T]) -> T:
+        with translated(self.path), self._reader() as connection, _transaction(connection):
+            return work(connection)
+
+    def _write[T](self, work: Callable[["apsw.Connection"], T]) -> T:
+        with translated(self.path), self._exclusive():
+            if self._writer is None:
+                self._writer = self._open("IMMEDIATE")
+            with _transaction(self._writer):
+                return work(self._writer)
+
+    def _close(self) -> None:
+        self._closed = True
+        with translated(self.path), self._exclusive(even_if_closed=True):
+            while self._readers:
+                self._readers.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    @contextmanager
+    def _reader(self) -> Generator["apsw.Connection"]:
+        self._refuse_if_closed()
+        # list.pop and list.append are atomic; a thread that finds the list empty opens one more.
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._open("DEFERRED")
+        try:
+            yield connection
+        finally:
+            self._readers.append(connection)
+
+    @contextmanager
+    def _exclusive(self, *, even_if_closed: bool = False) -> Generator[None]:
+        if not self._writing.acquire(timeout=self._patience_s):
+            raise busy(self.path)
+        try:
+            if not even_if_closed:
+                self._refuse_if_closed()
+            yield
+        finally:
+            self._writing.release()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise OverloadedError(f"The store {self.path.name!r} is closed.")
+
+    def _open(self, mode: str) -> "apsw.Connection":
+        import apsw
+        import sqlite_vec
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = apsw.Connection(str(self.path))
+        connection.transaction_mode = "IMMEDIATE"
+        connection.set_busy_timeout(int(self._patience_s * 1000))
+        connection.enable_load_extension(True)
+        connection.load_extension(sqlite_vec.loadable_path())
+        connection.enable_load_extension(False)
+        self._enter_wal(connection)
+        schema.prepare(connection, self.path)
+        connection.pragma("mmap_size", _READ_AHEAD_BYTES)
+        connection.transaction_mode = mode
+        return connection
+
+    def _enter_wal(self, connection: "apsw.Connection") -> None:
+        """Switch the journal, once in a file's life. SQLite asks no busy handler here, so we wait ourselves."""
+        import apsw
+
+        connection.pragma("page_size", schema.PAGE_BYTES)
+        # A power cut may lose the last transactions, never their order; a killed process loses nothing.
+        connection.pragma("synchronous", "NORMAL")
+        give_up = time.monotonic() + self._patience_s
+        while True:
+            try:
+                connection.pragma("journal_mode", "wal")
+            except apsw.BusyError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_RETRY_WAL_S)
+            else:
+                return
+
+
+@contextmanager
+def _transaction(connection: "apsw.Connection") -> Generator[None]:
+    with connection:
+        yield
+
+
+def rows(connection: "apsw.Connection", sql: str, bindings: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    """Run one statement to its end."""
+    return connection.execute(sql, bindings).fetchall()

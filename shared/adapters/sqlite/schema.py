@@ -1,0 +1,94 @@
+"""The tables of the embedded store, and their version."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import PlatformError
+
+if TYPE_CHECKING:
+    import apsw
+
+VERSION = 1
+PAGE_BYTES = 8192
+
+_RECORDS = """
+CREATE TABLE records (
+  tenant TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (tenant, kind, id)
+) STRICT, WITHOUT ROWID;
+"""
+
+# Names become numbers once (`partitions`, `documents`, `generations`), so no separator can join or split them.
+# `visible` is the truth of what a search may see; the partial index makes "all but the hidden" cheap.
+_VISIBILITY = """
+CREATE TABLE embedding_model (model TEXT NOT NULL, dimensions INTEGER NOT NULL) STRICT;
+CREATE TABLE partitions (
+  pk INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, store TEXT NOT NULL, UNIQUE (tenant, store)
+) STRICT;
+CREATE TABLE documents (
+  doc INTEGER PRIMARY KEY, pk INTEGER NOT NULL, id TEXT NOT NULL, newest INTEGER, UNIQUE (pk, id)
+) STRICT;
+CREATE TABLE generations (
+  version INTEGER PRIMARY KEY, pk INTEGER NOT NULL, doc INTEGER NOT NULL, generation INTEGER NOT NULL,
+  visible INTEGER NOT NULL DEFAULT 0, UNIQUE (doc, generation)
+) STRICT;
+CREATE INDEX hidden_generations ON generations (pk) WHERE visible = 0;
+"""
+
+# `vectors` is what a search scans: int8, clustered by partition and ACL. `embeddings` are exact, read for the best.
+# `readers` weighs nothing in BM25; it is there so that MATCH itself filters by partition and ACL.
+_CHUNKS = """
+CREATE TABLE chunks (
+  chunk INTEGER PRIMARY KEY, pk INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL, acl INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (pk, id)
+) STRICT;
+CREATE INDEX chunks_by_version ON chunks (version, ordinal);
+CREATE TABLE embeddings (chunk INTEGER PRIMARY KEY, embedding BLOB NOT NULL) STRICT;
+CREATE TABLE vectors (
+  pk INTEGER NOT NULL, acl INTEGER NOT NULL, chunk INTEGER NOT NULL, version INTEGER NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (pk, acl, chunk)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE acls (
+  acl INTEGER PRIMARY KEY, pk INTEGER NOT NULL, principals TEXT NOT NULL, UNIQUE (pk, principals)
+) STRICT;
+CREATE TABLE acl_principals (
+  pk INTEGER NOT NULL, principal TEXT NOT NULL, acl INTEGER NOT NULL, PRIMARY KEY (pk, principal, acl)
+) STRICT, WITHOUT ROWID;
+CREATE VIRTUAL TABLE passages USING fts5 (
+  readers, text, content = '', contentless_delete = 1,
+  tokenize = "porter unicode61 remove_diacritics 2 categories 'L* M* N* Co'"
+);
+INSERT INTO passages (passages, rank) VALUES ('rank', 'bm25(0.0, 1.0)');
+"""
+
+_USAGE = """
+CREATE TABLE usage_events (
+  tenant TEXT NOT NULL, id TEXT NOT NULL, at_us INTEGER NOT NULL, operation TEXT NOT NULL, source TEXT NOT NULL,
+  model TEXT NOT NULL, key_id TEXT NOT NULL, deployment TEXT NOT NULL, status INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL, cost_microusd INTEGER NOT NULL, estimated INTEGER NOT NULL,
+  ttft_ms INTEGER, duration_ms INTEGER, PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_events_by_time ON usage_events (tenant, operation, at_us);
+CREATE TABLE usage_hours (
+  tenant TEXT NOT NULL, operation TEXT NOT NULL, hour_s INTEGER NOT NULL, source TEXT NOT NULL, model TEXT NOT NULL,
+  key_id TEXT NOT NULL, requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, cost_microusd INTEGER NOT NULL,
+  PRIMARY KEY (tenant, operation, hour_s, source, model, key_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def prepare(connection: "apsw.Connection", path: Path) -> None:
+    """Create the tables in a new file. Transactions must be immediate: two processes may start at once."""
+    if connection.pragma("user_version") == VERSION:
+        return
+    with connection:
+        found = connection.pragma("user_version")
+        if found == 0:
+            connection.execute(_RECORDS + _VISIBILITY + _CHUNKS + _USAGE)
+            connection.pragma("user_version", VERSION)
+        elif found != VERSION:
+            raise PlatformError(
+                f"The store {path.name!r} has version {found} of its tables; this program knows {VERSION}."
+            )

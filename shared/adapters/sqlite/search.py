@@ -1,0 +1,110 @@
+"""The two ranked queries. Partition, ACL, visibility and documents are filtered inside each, before any limit.
+
+Measured with 384 dimensions, k = 10: ranking by L1 over int8 and then exactly among the best 512 finds 1.000 of the
+true neighbours in 10,000 random vectors and 0.997 in 100,000, which is the hardest case; L1 is the one distance that
+sqlite-vec's packaged builds vectorise, 4 times as fast as cosine.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.adapters.sqlite import lexical, vectors
+from shared.adapters.sqlite.connection import Row, rows
+
+if TYPE_CHECKING:
+    import apsw
+
+_EVERYONE = 0
+"""The number of the empty ACL."""
+
+_MIN_RESCORED = 512
+_RESCORED_PER_HIT = 16
+
+_ALL_VISIBLE = "v.version NOT IN (SELECT version FROM generations WHERE pk = :pk AND visible = 0)"
+_THESE_VISIBLE = """v.version IN (
+  SELECT version FROM documents d JOIN generations g USING (doc)
+  WHERE d.pk = :pk AND d.id IN (SELECT value FROM json_each(:documents)) AND g.visible = 1)"""
+
+_BY_VECTOR = """
+WITH allowed (acl) AS (
+  SELECT 0 UNION SELECT acl FROM acl_principals
+  WHERE pk = :pk AND principal IN (SELECT value FROM json_each(:principals))
+), near (chunk) AS MATERIALIZED (
+  SELECT v.chunk FROM allowed a CROSS JOIN vectors v ON v.pk = :pk AND v.acl = a.acl WHERE {visible}
+  ORDER BY vec_distance_L1(vec_int8(v.vector), vec_int8(:scannable)) LIMIT :rescored
+), best (chunk, score) AS MATERIALIZED (
+  SELECT chunk, ifnull(1 - vec_distance_cosine(embedding, :exact), 0.0)
+  FROM near CROSS JOIN embeddings USING (chunk) ORDER BY 2 DESC, 1 LIMIT :limit
+)
+SELECT body, embedding, score FROM best CROSS JOIN chunks USING (chunk) CROSS JOIN embeddings USING (chunk)
+ORDER BY score DESC, chunk
+"""
+_BY_TEXT = """
+SELECT v.body, e.embedding, -p.rank FROM passages p
+CROSS JOIN chunks v ON v.chunk = p.rowid CROSS JOIN embeddings e ON e.chunk = p.rowid
+WHERE p.passages MATCH :match AND {visible} ORDER BY p.rank LIMIT :limit
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    embedding: bytes
+    text: str
+    principals: Sequence[str]
+    limit: int
+    document_ids: Sequence[str] | None
+
+
+def by_vector(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
+    """Rows of (body, embedding, cosine similarity), best first."""
+    bindings = {
+        "pk": partition,
+        "principals": json.dumps(list(query.principals)),
+        "documents": json.dumps(list(query.document_ids or ())),
+        "scannable": vectors.scannable(query.embedding),
+        "exact": query.embedding,
+        "rescored": max(_MIN_RESCORED, _RESCORED_PER_HIT * query.limit),
+        "limit": query.limit,
+    }
+    return rows(connection, _sql(_BY_VECTOR, query), bindings)
+
+
+def by_text(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
+    """Rows of (body, embedding, BM25), best first."""
+    words = lexical.any_of(query.text)
+    if words is None:
+        return []
+    readers = " OR ".join({*reader_terms(partition, ()), *reader_terms(partition, query.principals)})
+    bindings = {
+        "pk": partition,
+        "documents": json.dumps(list(query.document_ids or ())),
+        "match": f"readers : ({readers}) AND text : ({words})",
+        "limit": query.limit,
+    }
+    return rows(connection, _sql(_BY_TEXT, query), bindings)
+
+
+def reader_terms(partition: int, principals: Sequence[str]) -> list[str]:
+    """Who may read in this partition, as words that a stemmer leaves alone: they end in a digit. Nobody is everyone."""
+    names = [hashlib.blake2b(name.encode(), digest_size=16).hexdigest() for name in principals]
+    return [f"p{partition}a{name}0" for name in names] or [f"p{partition}a0"]
+
+
+def acl_of(connection: "apsw.Connection", partition: int, principals: Sequence[str]) -> int:
+    """The number of a set of principals in a partition, given out on first sight."""
+    if not principals:
+        return _EVERYONE
+    row = (partition, json.dumps(principals))
+    for (acl,) in rows(connection, "SELECT acl FROM acls WHERE pk = ? AND principals = ?", row):
+        return acl
+    ((acl,),) = rows(connection, "INSERT INTO acls (pk, principals) VALUES (?, ?) RETURNING acl", row)
+    for principal in principals:
+        connection.execute("INSERT INTO acl_principals VALUES (?, ?, ?)", (partition, principal, acl))
+    return acl
+
+
+def _sql(template: str, query: Query) -> str:
+    return template.format(visible=_ALL_VISIBLE if query.document_ids is None else _THESE_VISIBLE)

@@ -1,0 +1,88 @@
+"""The usage ledger: one transaction an event, sums by the hour beside it."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
+from shared.ports.usage import Operation, UsageEvent, UsageTotal
+
+if TYPE_CHECKING:
+    import apsw
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_HOUR_S = 3600
+_SUMS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_microusd")
+
+_EVENT = """
+INSERT INTO usage_events (
+  id, tenant, key_id, model, deployment, operation, source, status, input_tokens, output_tokens, cached_tokens,
+  reasoning_tokens, cost_microusd, estimated, ttft_ms, duration_ms, at_us
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
+"""
+_COLUMNS, _TOTALS = ", ".join(_SUMS), ", ".join(f"sum({name})" for name in _SUMS)
+_ADD = f"""
+INSERT INTO usage_hours (tenant, operation, hour_s, source, model, key_id, requests, {_COLUMNS})
+VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET requests = requests + 1, {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+"""  # noqa: S608 -- names of our columns
+_BY_MINUTE = f"""
+SELECT at_us / 1000000 / :width * :width AS start, source, model, key_id, count(*), {_TOTALS}
+FROM usage_events WHERE tenant = :tenant AND operation = :operation
+  AND at_us >= :start * 1000000 AND at_us < :end * 1000000
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""  # noqa: S608 -- names of our columns
+_BY_HOUR = f"""
+SELECT hour_s / :width * :width AS start, source, model, key_id, sum(requests), {_TOTALS}
+FROM usage_hours WHERE tenant = :tenant AND operation = :operation AND hour_s >= :start AND hour_s < :end
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""  # noqa: S608 -- names of our columns
+
+
+class SqliteUsageLedger:
+    """Implements `UsageLedger`. Minutes are summed from the events, hours and days from the hours."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def record(self, event: UsageEvent) -> bool:
+        return await self._database.write(lambda connection: _record(connection, event))
+
+    async def totals(
+        self, tenant: str, operation: Operation, *, start: datetime, end: datetime, width_s: Literal[60, 3600, 86400]
+    ) -> Sequence[UsageTotal]:
+        bindings = {
+            "tenant": tenant,
+            "operation": operation,
+            "width": width_s,
+            "start": _first_bucket(start, width_s),
+            "end": _first_bucket(end, width_s),
+        }
+        sql = _BY_HOUR if width_s >= _HOUR_S else _BY_MINUTE
+        found = await self._database.read(lambda connection: rows(connection, sql, bindings))
+        return [_total(row, operation, width_s) for row in found]
+
+
+def _record(connection: "apsw.Connection", event: UsageEvent) -> bool:
+    *values, at = astuple(event)
+    # A key's id is never empty, so the empty text stands for "no key": a primary key takes no NULL.
+    key_id = event.key_id or ""
+    values[2] = key_id
+    at_us = (at - _EPOCH) // timedelta(microseconds=1)
+    if not rows(connection, _EVENT, (*values, at_us)):
+        return False
+    hour_s = at_us // (_HOUR_S * 1_000_000) * _HOUR_S
+    sums = [getattr(event, name) for name in _SUMS]
+    connection.execute(_ADD, (event.tenant, event.operation, hour_s, event.source, event.model, key_id, *sums))
+    return True
+
+
+def _first_bucket(moment: datetime, width_s: int) -> int:
+    """Where the first bucket that begins at or after the moment begins, in seconds of UTC."""
+    return -((_EPOCH - moment) // timedelta(seconds=width_s)) * width_s
+
+
+def _total(row: Row, operation: Operation, width_s: int) -> UsageTotal:
+    start, source, model, key_id, *sums = row
+    return UsageTotal(datetime.fromtimestamp(start, UTC), width_s, operation, source, model, key_id or None, *sums)
