@@ -134,8 +134,7 @@ def _unpack(package: Package, target: Path) -> None:
 
 def _installers() -> Iterator[Sequence[str]]:
     """Find uv, then pip. uv keeps no copy of its own: the files in its cache could only be what we keep already."""
-    uv = os.environ.get("UV") or shutil.which("uv", path=_search_path())
-    if uv:
+    if uv := shutil.which(os.environ.get("UV", "uv"), path=_search_path()):
         yield [uv, "pip", "install", "--python", sys.executable, "--no-cache"]
     python = getattr(sys, "_base_executable", sys.executable)
     yield [python, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-warn-conflicts"]

@@ -1,0 +1,64 @@
+# All set-up happens here, on first use. Needed beforehand: Python 3.13, Node 20 or newer, make, git.
+# Each stamp is remade when what it depends on has changed; with nothing to do, set-up costs a few milliseconds.
+
+SHELL := /bin/sh
+BIN := .venv/bin/
+export UV_PYTHON_DOWNLOADS := never
+export UV := $(CURDIR)/.tools/uv
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+
+MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
+EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
+
+.PHONY: run test check bench services lock clean setup
+
+run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
+	@$(BIN)python -m local $(ARGS)
+
+services: setup $(MODELS)/.ready ## what `func start` needs beside it
+	@$(BIN)python -m local --services $(ARGS)
+
+test: setup $(MODELS)/.ready ## every test that needs no cloud
+	@$(BIN)coverage erase
+	$(BIN)coverage run -m pytest $(ARGS)
+	@$(BIN)coverage combine --quiet
+	$(BIN)coverage report
+
+check: .venv/.ready ## everything that a machine can judge without running the program
+	$(BIN)ruff check
+	$(BIN)ruff format --check
+	$(BIN)pyright
+	$(BIN)lint-imports
+	$(BIN)deptry .
+	@if [ -f infra/check.py ]; then $(BIN)python infra/check.py; fi
+
+bench: setup $(MODELS)/.ready ## one script for each published claim
+	@for script in $(or $(ARGS),$(BENCHMARKS)); do echo "# $$script"; $(BIN)python -m benchmarks.$$script || exit 1; done
+
+lock: .tools/uv ## after a change of dependencies
+	$(UV) lock
+	$(UV) $(EXPORT) --output-file requirements.txt
+
+clean: ## what set-up and checks made; your documents in .local stay
+	rm -rf .venv .tools node_modules .pytest_cache .ruff_cache .import_linter_cache htmlcov .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+BENCHMARKS := overhead cold_start
+
+setup: .venv/.ready node_modules/.package-lock.json
+
+.tools/uv: local/setup/python.sh
+	@sh local/setup/python.sh
+
+.venv/.ready: pyproject.toml uv.lock | .tools/uv
+	@$(UV) sync --frozen --python "$$(cat .tools/python)"
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@sh local/setup/node.sh
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(MODELS)/.ready: local/models/packages.py local/models/conversion.py | .venv/.ready
+	@$(BIN)python -m local.models --prepare
+	@touch $@
