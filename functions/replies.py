@@ -39,7 +39,8 @@ class Timing:
         return {"x-request-id": self.request_id, "openai-processing-ms": str(elapsed_ms)}
 
 
-def render(reply: Reply, timing: Timing) -> Response:
+def render(reply: Reply, timing: Timing, *, status: int = 200) -> Response:
+    """`status` is for a model; the others bring their own."""
     match reply:
         case Streamed():
             return _stream(reply, timing)
@@ -49,7 +50,7 @@ def render(reply: Reply, timing: Timing) -> Response:
         case Download():
             return _download(reply, timing)
         case BaseModel():
-            return Response(reply.model_dump_json(), headers=timing.finish(200), media_type="application/json")
+            return Response(reply.model_dump_json(), status, timing.finish(status), media_type="application/json")
 
 
 def _stream(reply: Streamed, timing: Timing) -> Response:

@@ -7,15 +7,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from shared.errors import PlatformError, UpstreamError, UpstreamTimeoutError
 from shared.gateway import sse, transcript
 from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, Waits, usage_of
 from shared.gateway.refusals import refusal
 from shared.ports.models import Deployment, UpstreamAnswer
-
-_objects: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
+from shared.wire.validation import json_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class StreamRelay:
         if data == b"[DONE]":
             self._done = True
             return True
-        if not sse.is_notable(data):
+        if not data:
             return True
         parsed = _object(data)
         if "error" in parsed:
@@ -173,6 +172,6 @@ class StreamRelay:
 
 def _object(data: bytes) -> Mapping[str, object]:
     try:
-        return _objects.validate_json(data)
+        return json_of(data)
     except ValidationError as error:
         raise UpstreamError("The model sent a malformed event.", code="upstream_malformed") from error

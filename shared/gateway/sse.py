@@ -41,11 +41,11 @@ class EventCutter:
 
 
 def is_notable(events: bytes) -> bool:
-    """Whether somebody must look into these events: they carry usage, an error, or the end.
+    """Whether somebody must look into these events: they carry usage, an error or the end, or do not look like JSON.
 
     Within a JSON string the quotes are escaped, so a model that writes about usage does not match.
     """
-    return _NOTABLE.search(events) is not None
+    return not events.startswith(b"data: {") or not events.endswith(b"}\n\n") or _NOTABLE.search(events) is not None
 
 
 def is_finished(events: bytes) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from shared.errors import PoisonMessageError
-from shared.wire.validation import explain
+from shared.wire.validation import explain, json_of
 
 VERSION = 1
 
@@ -83,12 +83,9 @@ def _from_event_grid(body: bytes) -> BlobMessage:
     return BlobMessage(blob_name=event.subject.removeprefix(_SUBJECT))
 
 
-_objects: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
-
-
 def json_object(body: bytes) -> dict[str, object]:
     try:
-        return _objects.validate_json(body)
+        return json_of(body)
     except ValidationError as error:
         raise PoisonMessageError(f"Not a JSON object: {body[:80]!r}.") from error
 

@@ -8,7 +8,7 @@ _objects: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 
 
 def json_of(raw: bytes) -> dict[str, object]:
-    """The JSON object that `parse_body` has accepted, with every field it came with."""
+    """A JSON object with every field it came with. Raise ValidationError for anything else."""
     return _objects.validate_json(raw)
 
 

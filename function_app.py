@@ -1,0 +1,19 @@
+"""The function app: every trigger the platform owns, and nothing else.
+
+Importing this module reads no settings but one and opens no connection; the first call does.
+"""
+
+import azure.functions as func
+
+from functions import chat, embeddings, files, health, ingestion, models, telemetry, vector_stores
+from shared import wiring
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+for area in (chat, embeddings, models, files, vector_stores, ingestion, telemetry, health):
+    app.register_functions(area.bp)
+if wiring.blob_trigger_enabled():
+    # Its binding's import costs every instance about 0.3 s; Event Grid's delivery to the queue covers it.
+    from functions import blob_events
+
+    app.register_functions(blob_events.bp)
+app.register_functions(health.catch_all(app.get_functions))

@@ -1,0 +1,82 @@
+"""Whether the app lives and is ready, and an answer in our shape for whatever nobody else answers."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from functions.replies import Timing, refuse, render
+from shared import wiring
+from shared.errors import MethodNotAllowedError, NotFoundError, PlatformError
+from shared.wire.health import Health, Readiness
+
+bp = func.Blueprint()
+
+_PROBE_S = 3.0
+
+
+@bp.route("health", methods=["GET"])
+async def health(req: Request) -> Response:
+    """The process answers. Says nothing about what it depends on."""
+    return render(Health(), Timing.start("health"))
+
+
+@bp.route("ready", methods=["GET"])
+async def ready(req: Request) -> Response:
+    """200 when every dependency answers; 503 that names those that do not."""
+    timing = Timing.start("ready")
+    try:
+        probes = (await wiring.platform()).probes
+    except wiring.ConfigurationError as error:
+        return render(Readiness(status="unavailable", checks={"settings": str(error)}), timing, status=503)
+    results = await asyncio.gather(*(_probe(probe) for probe in probes.values()))
+    checks = dict(zip(probes, results, strict=True))
+    if all(result == "ok" for result in results):
+        return render(Readiness(status="ok", checks=checks), timing)
+    return render(Readiness(status="unavailable", checks=checks), timing, status=503)
+
+
+async def _probe(probe: wiring.Probe) -> str:
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            await probe()
+    except TimeoutError:
+        return f"no answer within {_PROBE_S:g} s"
+    except PlatformError as error:
+        return str(error)
+    return "ok"
+
+
+def catch_all(functions: Callable[[], Iterable[func.Function]]) -> func.Blueprint:
+    """The lowest route of all: 404 for a path nobody has, 405 for a method that its owner does not take.
+
+    `functions` gives every function of the app; it is asked at the first stray request, not at start-up.
+    """
+    rest = func.Blueprint()
+    routes: list[tuple[re.Pattern[str], set[str]]] = []
+
+    @rest.route("{*path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+    async def not_found(req: Request) -> Response:
+        if not routes:
+            routes.extend(_routes(functions()))
+        return refuse(_stray(req.method, req.url.path, routes), Timing.start("not_found"))
+
+    return rest
+
+
+def _stray(method: str, path: str, routes: list[tuple[re.Pattern[str], set[str]]]) -> PlatformError:
+    allowed = sorted({name for pattern, names in routes if pattern.fullmatch(path) for name in names})
+    if allowed:
+        return MethodNotAllowedError(f"Not allowed: {method} {path}. Allowed: {', '.join(allowed)}.")
+    return NotFoundError(f"Unknown request URL: {method} {path}.", code="unknown_url")
+
+
+def _routes(functions: Iterable[func.Function]) -> Iterable[tuple[re.Pattern[str], set[str]]]:
+    for function in functions:
+        trigger = function.get_trigger()
+        route = getattr(trigger, "route", None)
+        if isinstance(route, str) and not route.startswith("{*"):
+            methods = {getattr(method, "value", str(method)) for method in getattr(trigger, "methods", ())}
+            yield re.compile("/" + re.sub(r"\{[^}]+\}", "[^/]+", route)), methods

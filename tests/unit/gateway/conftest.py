@@ -1,0 +1,96 @@
+"""A gateway over the scripted model server, with a meter that remembers."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from shared.adapters.http import HttpPool
+from shared.adapters.models import HttpModels
+from shared.adapters.system import SystemClock
+from shared.gateway.attempts import Upstreams, Waits
+from shared.gateway.catalogue import Catalogue, Model
+from shared.gateway.chat import ChatCall, ChatGateway
+from shared.gateway.embeddings import EmbeddingGateway
+from shared.ports.keys import Caller
+from shared.ports.models import Deployment
+from shared.ports.usage import Attempt, Consumption, Reservation
+from tests.upstream import ScriptedUpstream
+
+CALLER = Caller("acme", "key-1")
+
+
+@dataclass
+class RememberingMeter:
+    """A Meter that keeps what it was told, in the order of the reservations."""
+
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    consumptions: dict[int, Consumption] = field(default_factory=dict[int, Consumption])
+
+    def reserve(self, attempt: Attempt) -> Reservation:
+        self.attempts.append(attempt)
+        return _Entry(self, len(self.attempts) - 1)
+
+    @property
+    def only(self) -> Consumption:
+        assert len(self.attempts) == 1
+        return self.consumptions[0]
+
+
+@dataclass
+class _Entry:
+    meter: RememberingMeter
+    number: int
+
+    def settle(self, consumption: Consumption) -> None:
+        assert self.number not in self.meter.consumptions, "settled twice"
+        self.meter.consumptions[self.number] = consumption
+
+
+class WordCounter:
+    """A TokenCounter: words."""
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+
+@dataclass
+class Bench:
+    """Everything a gateway test needs. `waits` may be tightened before the first call."""
+
+    upstream: ScriptedUpstream
+    pool: HttpPool
+    meter: RememberingMeter
+    waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2))
+    context_tokens: int = 1000
+
+    def _parts(self) -> tuple[Catalogue, Upstreams]:
+        chat = Deployment("local", self.upstream.endpoint, "openai", "chat")
+        models = {
+            "gpt": Model("gpt", "chat", (chat,), self.context_tokens),
+            "embed": Model("embed", "embedding", (replace(chat, model="embedding"),), 512, 384),
+            "gone": Model("gone", "chat", (replace(chat, endpoint="http://127.0.0.1:9/v1"),), 1000),
+        }
+        upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), SystemClock(), self.waits)
+        return Catalogue(models), upstreams
+
+    @property
+    def chat(self) -> ChatGateway:
+        return ChatGateway(*self._parts())
+
+    @property
+    def embeddings(self) -> EmbeddingGateway:
+        return EmbeddingGateway(*self._parts())
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    pool = HttpPool()
+    async with ScriptedUpstream() as upstream:
+        yield Bench(upstream, pool, RememberingMeter())
+        await pool.close()
+
+
+def call(text: str = "Hello there", *, model: str = "gpt", include_usage: bool = False, **extra: object) -> ChatCall:
+    body = {"model": model, "messages": [{"role": "user", "content": text}], **extra}
+    return ChatCall(CALLER, model, body, include_usage=include_usage)
