@@ -1,0 +1,172 @@
+"""Files in vector stores: put in, looked at, taken out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.errors import ConflictError, NotFoundError, OverloadedError, PreconditionFailedError
+from shared.ports.blobs import Blobs
+from shared.ports.chunks import Chunks
+from shared.ports.clock import Clock
+from shared.ports.keys import Caller
+from shared.ports.queues import Queues
+from shared.ports.records import (
+    Attribute,
+    DocumentRecord,
+    FileRecord,
+    Records,
+    Stored,
+    VectorStoreRecord,
+    document_id,
+)
+from shared.retrieval.first_sight import new_document
+from shared.retrieval.listing import Walk, page_of, route_of, walk
+from shared.retrieval.objects import STATUS, attached_file, list_page
+from shared.retrieval.removal import Removal
+from shared.wire.lists import Deleted, ListPage
+from shared.wire.messages import DocumentMessage
+from shared.wire.vector_stores import AttachBody, AttachedFile, AttachedFileQuery, FileContentPage, TextContent
+
+_ROUNDS = 8
+_LOOK_AGAIN_S = 30
+"""After this a removal is looked at again, in case the process died in the middle of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    stores: Records[VectorStoreRecord]
+    files: Records[FileRecord]
+    documents: Records[DocumentRecord]
+    blobs: Blobs
+    chunks: Chunks
+    queues: Queues
+    removal: Removal
+    clock: Clock
+
+    async def attach(self, caller: Caller, store_id: str, body: AttachBody) -> AttachedFile:
+        """Put a file into a store; again, after a failure, is to try again. Raise NotFoundError for either."""
+        await self._store(caller, store_id)
+        return attached_file(await self.put(store_id, await self.file(caller, body.file_id), body.attributes))
+
+    async def put(
+        self, store_id: str, file: FileRecord, attributes: Mapping[str, Attribute] | None = None
+    ) -> DocumentRecord:
+        fresh = new_document(store_id, file, self.clock)
+        for _ in range(_ROUNDS):
+            try:
+                document = await self._enter(fresh, attributes)
+            except PreconditionFailedError:
+                continue
+            if document.state != "ready":
+                await self._look_at(document)
+            return document
+        raise _busy(fresh)
+
+    async def list(self, caller: Caller, store_id: str, query: AttachedFileQuery) -> ListPage[AttachedFile]:
+        await self._store(caller, store_id)
+        route = route_of(query, {"store_id": store_id}, prefix=document_id(store_id, ""))
+
+        def wanted(document: DocumentRecord) -> bool:
+            return document.state != "deleted" and query.filter in (None, STATUS[document.state])
+
+        found, has_more = await page_of(self.documents, caller.tenant, route, query.limit, wanted)
+        return list_page([attached_file(document) for document in found], has_more)
+
+    async def retrieve(self, caller: Caller, store_id: str, file_id: str) -> AttachedFile:
+        return attached_file((await self._present(caller.tenant, store_id, file_id)).value)
+
+    async def content(self, caller: Caller, store_id: str, file_id: str) -> FileContentPage:
+        """The text as it is searched, less what the caller may not read."""
+        document = (await self._present(caller.tenant, store_id, file_id)).value
+        chunks = await self.chunks.list(caller.tenant, store_id, document.id)
+        readable = [c for c in chunks if not c.acl or not set(c.acl).isdisjoint(caller.principals)]
+        return FileContentPage(data=[TextContent(text=chunk.text) for chunk in readable])
+
+    async def detach(self, caller: Caller, store_id: str, file_id: str) -> Deleted:
+        """Take a file out of a store: it is not found from here on. The file itself stays."""
+        document = (await self._present(caller.tenant, store_id, file_id)).value
+        await self._look_at(document, delay_s=_LOOK_AGAIN_S)
+        await self._take_out(document)
+        return Deleted(id=file_id, object="vector_store.file.deleted")
+
+    async def detach_everywhere(self, tenant: str, file_id: str) -> None:
+        async for stored in walk(self.documents, tenant, Walk({"file_id": file_id})):
+            if stored.value.state != "deleted":
+                await self._look_at(stored.value, delay_s=_LOOK_AGAIN_S)
+                await self._take_out(stored.value)
+
+    async def clear(self, tenant: str, store_id: str) -> None:
+        """Take everything out of a store that is being deleted."""
+        async for stored in walk(self.documents, tenant, Walk({"store_id": store_id})):
+            if stored.value.state != "deleted":
+                await self._take_out(stored.value)
+        await self.chunks.drop_store(tenant, store_id)
+
+    async def file(self, caller: Caller, file_id: str) -> FileRecord:
+        try:
+            return (await self.files.get(caller.tenant, file_id)).value
+        except NotFoundError as error:
+            raise NotFoundError(f"No file {file_id!r}.", param="file_id") from error
+
+    async def _store(self, caller: Caller, store_id: str) -> None:
+        try:
+            await self.stores.get(caller.tenant, store_id)
+        except NotFoundError as error:
+            raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
+
+    async def _present(self, tenant: str, store_id: str, file_id: str) -> Stored[DocumentRecord]:
+        try:
+            stored = await self.documents.get(tenant, document_id(store_id, file_id))
+        except NotFoundError as error:
+            raise _no_file(store_id, file_id) from error
+        if stored.value.state == "deleted":
+            raise _no_file(store_id, file_id)
+        return stored
+
+    async def _enter(self, fresh: DocumentRecord, attributes: Mapping[str, Attribute] | None) -> DocumentRecord:
+        try:
+            return (await self.documents.create(replace(fresh, attributes=attributes or {}))).value
+        except ConflictError:
+            stored = await self.documents.get(fresh.tenant, fresh.id)
+        entered = _entered_again(stored.value, fresh)
+        if attributes is not None:
+            entered = replace(entered, attributes=attributes)
+        if entered == stored.value:
+            return entered
+        return (await self.documents.replace(entered, if_match=stored.etag)).value
+
+    async def _take_out(self, document: DocumentRecord) -> None:
+        for _ in range(_ROUNDS):
+            stored = await self.documents.get(document.tenant, document.id)
+            try:
+                await self.removal.remove(stored, blob_etag=await self._blob_etag(document))
+            except PreconditionFailedError:
+                continue
+            return
+        raise _busy(document)
+
+    async def _blob_etag(self, document: DocumentRecord) -> str | None:
+        try:
+            return (await self.blobs.head(document.container, document.blob_name)).etag
+        except NotFoundError:
+            return None
+
+    async def _look_at(self, document: DocumentRecord, *, delay_s: float = 0) -> None:
+        message = DocumentMessage(tenant=document.tenant, store_id=document.store_id, file_id=document.file_id)
+        await self.queues.put("documents", message.model_dump_json().encode(), delay_s=delay_s)
+
+
+def _entered_again(known: DocumentRecord, fresh: DocumentRecord) -> DocumentRecord:
+    """What was taken out begins anew, what failed is tried again, anything else stays as it is."""
+    if known.state == "deleted":
+        return replace(fresh, generation=known.generation)
+    if STATUS[known.state] == "failed":
+        return replace(known, state="queued", blob_etag=None, attempts=0, last_error=None)
+    return known
+
+
+def _no_file(store_id: str, file_id: str) -> NotFoundError:
+    return NotFoundError(f"No file {file_id!r} in vector store {store_id!r}.", param="file_id")
+
+
+def _busy(document: DocumentRecord) -> OverloadedError:
+    return OverloadedError(f"File {document.file_id!r} keeps changing.", retry_after_s=1)

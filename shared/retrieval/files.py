@@ -1,0 +1,82 @@
+"""Files: what was uploaded through the API, and what was dropped into storage."""
+
+from dataclasses import dataclass
+
+from shared.errors import NotFoundError
+from shared.ports.blobs import FILES, BlobProperties, Blobs
+from shared.ports.clock import Clock
+from shared.ports.keys import Caller
+from shared.ports.records import FileRecord, Records
+from shared.retrieval.attachments import Attachments
+from shared.retrieval.blob_names import upload_name
+from shared.retrieval.listing import page_of, route_of
+from shared.retrieval.objects import file_object, list_page
+from shared.wire.files import FileForm, FileObject, FileQuery
+from shared.wire.lists import Deleted, ListPage
+from shared.wire.replies import Download
+
+_LONGEST_FILENAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    files: Records[FileRecord]
+    blobs: Blobs
+    attachments: Attachments
+    clock: Clock
+
+    async def create(self, caller: Caller, form: FileForm) -> FileObject:
+        file_id = self.clock.new_id("file-")
+        name = upload_name(caller.tenant, file_id)
+        blob = await self.blobs.upload(FILES, name, form.file.file, content_type=form.file.content_type)
+        record = FileRecord(
+            id=file_id,
+            tenant=caller.tenant,
+            filename=_filename(form.file.filename),
+            purpose=form.purpose,
+            size_bytes=blob.size_bytes,
+            created_at=self.clock.now(),
+            container=FILES,
+            blob_name=name,
+        )
+        return file_object((await self.files.create(record)).value)
+
+    async def list(self, caller: Caller, query: FileQuery) -> ListPage[FileObject]:
+        where = {} if query.purpose is None else {"purpose": query.purpose}
+        found, has_more = await page_of(self.files, caller.tenant, route_of(query, where), query.limit)
+        return list_page([file_object(record) for record in found], has_more)
+
+    async def retrieve(self, caller: Caller, file_id: str) -> FileObject:
+        return file_object(await self.attachments.file(caller, file_id))
+
+    async def content(self, caller: Caller, file_id: str) -> Download:
+        record = await self.attachments.file(caller, file_id)
+        blob = await self._head(record)
+        return Download(
+            content=self.blobs.read(record.container, record.blob_name),
+            filename=record.filename,
+            size_bytes=blob.size_bytes,
+            content_type=blob.content_type or "application/octet-stream",
+        )
+
+    async def delete(self, caller: Caller, file_id: str) -> Deleted:
+        """Take the file out of every store, then delete it. The record goes last: what fails midway can be repeated."""
+        record = await self.attachments.file(caller, file_id)
+        await self.attachments.detach_everywhere(caller.tenant, file_id)
+        await self.blobs.delete(record.container, record.blob_name)
+        try:
+            await self.files.delete(caller.tenant, file_id)
+        except NotFoundError:
+            return Deleted(id=file_id, object="file")
+        return Deleted(id=file_id, object="file")
+
+    async def _head(self, record: FileRecord) -> BlobProperties:
+        try:
+            return await self.blobs.head(record.container, record.blob_name)
+        except NotFoundError as error:
+            raise NotFoundError(f"No file {record.id!r}.", param="file_id") from error
+
+
+def _filename(name: str) -> str:
+    """Without the directories that some clients send."""
+    return name.replace("\\", "/").rpartition("/")[2][-_LONGEST_FILENAME:] or "file"

@@ -1,0 +1,199 @@
+"""Making one generation of a document: download, extract, embed, publish."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from shared.errors import DocumentError, NotFoundError, PreconditionFailedError
+from shared.ports.blobs import Blobs
+from shared.ports.chunks import Chunk, Chunks
+from shared.ports.clock import Clock
+from shared.ports.keys import Caller
+from shared.ports.models import Embedder
+from shared.ports.records import DocumentRecord, DocumentState, LastError
+from shared.retrieval.claims import Claim
+from shared.retrieval.extraction.document import Extracted, Passage
+
+_FLOAT_BYTES = 4
+
+
+class Reader(Protocol):
+    """How a file becomes passages; `extraction.extractor` is the one that is deployed."""
+
+    async def extract(self, path: Path, filename: str) -> Extracted:
+        """Raise DocumentError for a file that cannot be indexed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much is embedded, and written, at once."""
+
+    texts: int = 64
+    tokens: int = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Timings:
+    clock: Clock
+    ms: dict[str, int] = field(default_factory=dict[str, int])
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        began = self.clock.monotonic()
+        yield
+        self.ms[name] = self.ms.get(name, 0) + round((self.clock.monotonic() - began) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a generation is made with."""
+
+    blobs: Blobs
+    extractor: Reader
+    embedder: Embedder
+    chunks: Chunks
+    clock: Clock
+    limits: BatchLimits = BatchLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Passages that follow one another; `first` is the ordinal of the first."""
+
+    first: int
+    passages: Sequence[Passage]
+
+
+class Builder:
+    """Builds a claimed generation beside the one that answers, and lets it answer when it is whole.
+
+    A record holds a content hash only while the generation that answers was made of that content: it is cleared before
+    the first chunk is written and before a generation is retired, and set by the write that says `ready`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def build(self, claim: Claim) -> None:
+        """Leave the claimed document `ready`, or in the terminal state that says why it cannot be.
+
+        Raise PreconditionFailedError when the blob or the record has changed meanwhile: decide again.
+        """
+        timings = _Timings(self._parts.clock)
+        with tempfile.TemporaryDirectory(prefix="document-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "content"
+            with timings.stage("download"):
+                content_hash = await self._download(claim.document, path)
+            if content_hash == claim.document.content_hash:
+                await claim.write(_settled(claim.document, "ready"))
+                return
+            try:
+                with timings.stage("extract"):
+                    extracted = await self._parts.extractor.extract(path, claim.document.filename)
+            except DocumentError as error:
+                await self._refuse(claim, error)
+                return
+        await self._publish(claim, extracted, content_hash, timings)
+
+    async def _download(self, document: DocumentRecord, path: Path) -> str:
+        container, name = document.container, document.blob_name
+        try:
+            await self._parts.blobs.download(container, name, path, if_match=document.blob_etag or "")
+        except NotFoundError as error:
+            raise PreconditionFailedError(f"Blob {name!r} has gone.") from error
+        return await asyncio.to_thread(_sha256, path)
+
+    async def _refuse(self, claim: Claim, error: DocumentError) -> None:
+        """The index is a function of the storage as it is now: what cannot be read is not found, not even as it was."""
+        await claim.write(replace(claim.document, content_hash=None))
+        document = claim.document
+        await self._parts.chunks.retire(document.tenant, document.store_id, document.id, document.generation)
+        refused = replace(_settled(document, _state(error)), chunks=0, tokens=0, usage_bytes=0)
+        await claim.write(replace(refused, last_error=LastError(error.code, str(error))))
+
+    async def _publish(self, claim: Claim, extracted: Extracted, content_hash: str, timings: _Timings) -> None:
+        await claim.write(replace(claim.document, state="embedding", content_hash=None))
+        usage_bytes = 0
+        for batch in _batches(extracted.passages, self._parts.limits):
+            chunks = await self._embed(claim.document, batch, timings)
+            with timings.stage("write"):
+                await self._parts.chunks.put(chunks)
+            usage_bytes += sum(len(c.text.encode()) + _FLOAT_BYTES * len(c.embedding) for c in chunks)
+        document = claim.document
+        with timings.stage("publish"):
+            if not await self._parts.chunks.publish(
+                document.tenant, document.store_id, document.id, document.generation
+            ):
+                raise PreconditionFailedError(f"Document {document.id!r} was overtaken.")
+        ready = replace(_settled(document, "ready"), content_hash=content_hash, usage_bytes=usage_bytes)
+        totals = replace(ready, chunks=len(extracted.passages), tokens=sum(p.tokens for p in extracted.passages))
+        await claim.write(replace(totals, timings_ms=dict(timings.ms)))
+
+    async def _embed(self, document: DocumentRecord, batch: _Batch, timings: _Timings) -> list[Chunk]:
+        texts = [_embedded_text(passage) for passage in batch.passages]
+        with timings.stage("embed"):
+            embeddings = await self._parts.embedder.embed(Caller(document.tenant, None), texts, source="indexing")
+        pairs = zip(batch.passages, embeddings.vectors, strict=True)
+        return [_chunk(document, batch.first + i, passage, vector) for i, (passage, vector) in enumerate(pairs)]
+
+
+def _batches(passages: Sequence[Passage], limits: BatchLimits) -> Iterator[_Batch]:
+    first, tokens = 0, 0
+    for ordinal, passage in enumerate(passages):
+        full = ordinal - first == limits.texts or tokens + passage.tokens > limits.tokens
+        if full and ordinal > first:
+            yield _Batch(first, passages[first:ordinal])
+            first, tokens = ordinal, 0
+        tokens += passage.tokens
+    if passages:
+        yield _Batch(first, passages[first:])
+
+
+def _embedded_text(passage: Passage) -> str:
+    """Headings say what a passage is about; they belong to its vector, not to its text."""
+    return "\n\n".join(filter(None, (" > ".join(passage.headings), passage.text)))
+
+
+def _chunk(document: DocumentRecord, ordinal: int, passage: Passage, vector: tuple[float, ...]) -> Chunk:
+    identity = f"{document.id}\n{document.generation}\n{ordinal}"
+    return Chunk(
+        id="chunk-" + hashlib.sha256(identity.encode()).hexdigest()[:32],
+        tenant=document.tenant,
+        store_id=document.store_id,
+        document_id=document.id,
+        file_id=document.file_id,
+        filename=document.filename,
+        generation=document.generation,
+        ordinal=ordinal,
+        text=passage.text,
+        embedding=vector,
+        tokens=passage.tokens,
+        char_start=passage.char_start,
+        char_end=passage.char_end,
+        page_start=passage.page_start,
+        page_end=passage.page_end,
+        headings=passage.headings,
+    )
+
+
+def _settled(document: DocumentRecord, state: DocumentState) -> DocumentRecord:
+    return replace(document, state=state, claim=None, claimed_until=None, attempts=0, last_error=None)
+
+
+def _state(error: DocumentError) -> DocumentState:
+    match error.code:
+        case "needs_ocr" | "empty":
+            return error.code
+        case _:
+            return "failed"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

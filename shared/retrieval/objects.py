@@ -1,0 +1,83 @@
+"""Our records as the objects that OpenAI's clients know."""
+
+from collections.abc import Iterable, Sequence
+
+from shared.ports.records import DocumentRecord, DocumentState, FileRecord, LastError, VectorStoreRecord
+from shared.wire.files import FileObject
+from shared.wire.lists import ListPage
+from shared.wire.vector_stores import AttachedFile, FileCounts, FileError, FileStatus, VectorStoreObject
+
+STATUS: dict[DocumentState, FileStatus] = {
+    "queued": "in_progress",
+    "extracting": "in_progress",
+    "embedding": "in_progress",
+    "ready": "completed",
+    "failed": "failed",
+    "needs_ocr": "failed",
+    "empty": "failed",
+    "deleted": "cancelled",
+}
+
+
+def file_object(record: FileRecord) -> FileObject:
+    return FileObject(
+        id=record.id,
+        bytes=record.size_bytes,
+        created_at=int(record.created_at.timestamp()),
+        filename=record.filename,
+        purpose=record.purpose,
+    )
+
+
+def store_object(record: VectorStoreRecord, documents: Iterable[DocumentRecord]) -> VectorStoreObject:
+    """`documents` are those of the store; what is deleted among them is not counted."""
+    present = [document for document in documents if document.state != "deleted"]
+    counts = file_counts(present)
+    created_at = int(record.created_at.timestamp())
+    return VectorStoreObject(
+        id=record.id,
+        created_at=created_at,
+        last_active_at=created_at,
+        name=record.name,
+        usage_bytes=sum(document.usage_bytes for document in present),
+        file_counts=counts,
+        status="in_progress" if counts.in_progress else "completed",
+        metadata=dict(record.metadata),
+    )
+
+
+def file_counts(documents: Sequence[DocumentRecord]) -> FileCounts:
+    statuses = [STATUS[document.state] for document in documents]
+    return FileCounts(
+        in_progress=statuses.count("in_progress"),
+        completed=statuses.count("completed"),
+        failed=statuses.count("failed"),
+        cancelled=0,
+        total=len(statuses),
+    )
+
+
+def attached_file(document: DocumentRecord) -> AttachedFile:
+    return AttachedFile(
+        id=document.file_id,
+        usage_bytes=document.usage_bytes,
+        created_at=int(document.created_at.timestamp()),
+        vector_store_id=document.store_id,
+        status=STATUS[document.state],
+        last_error=None if document.last_error is None else _file_error(document.last_error),
+        attributes=dict(document.attributes),
+    )
+
+
+def _file_error(error: LastError) -> FileError:
+    match error.code:
+        case "unsupported_file" | "invalid_file":
+            return FileError(code=error.code, message=error.message)
+        case _:
+            return FileError(code="server_error", message=error.message)
+
+
+def list_page[Item: FileObject | VectorStoreObject | AttachedFile](data: list[Item], has_more: bool) -> ListPage[Item]:
+    return ListPage(
+        data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=has_more
+    )

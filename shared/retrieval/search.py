@@ -1,0 +1,153 @@
+"""Searching vector stores: by meaning and by words at once, and what counts as found."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sumprod
+
+from shared.errors import NotFoundError
+from shared.ports.chunks import Candidates, Chunk, Chunks
+from shared.ports.keys import Caller
+from shared.ports.models import Embedder
+from shared.ports.records import Records, VectorStoreRecord, document_id
+from shared.retrieval.fusion import Hit, Passage, RankedList, Weights, distinct, fused_scores, merged
+from shared.retrieval.words import content_words, coverage
+
+_POOL = 4
+"""Candidates of each list for each passage that is wanted: fusion needs to see beyond the first."""
+
+_LEAST_POOL = 20
+
+
+def _minilm_similarities() -> dict[int, float]:
+    # all-MiniLM-L6-v2: unrelated texts lie at 0.0-0.15, related ones above 0.3.
+    return {1: 0.05, 2: 0.12, 3: 0.2, 4: 0.3, 5: 0.4}
+
+
+def _coverages() -> dict[int, float]:
+    return {1: 0.34, 2: 0.5, 3: 0.6, 4: 0.75, 5: 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """What counts as found, for each strictness from 1 to 5.
+
+    A passage is relevant if its cosine similarity to the query reaches `similarities[strictness]`, or if it holds, in
+    text or headings, at least `coverages[strictness]` of the query's distinct content words (endings aside), and not
+    just one of several. The second way serves languages that the embedding model does not know.
+    """
+
+    similarities: Mapping[int, float] = field(default_factory=_minilm_similarities)
+    coverages: Mapping[int, float] = field(default_factory=_coverages)
+
+    def holds(self, hit: Hit, wanted: Sequence[frozenset[str]], strictness: int) -> bool:
+        if hit.similarity is not None and hit.similarity >= self.similarities[strictness]:
+            return True
+        text = " ".join((*hit.chunk.headings, hit.chunk.text))
+        return any(_covers(words, text, self.coverages[strictness]) for words in wanted)
+
+
+def _covers(words: frozenset[str], text: str, least: float) -> bool:
+    share = coverage(words, text)
+    return share >= least and round(share * len(words)) >= min(2, len(words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One query, against one store."""
+
+    text: str
+    vector: tuple[float, ...]
+    store_id: str
+
+
+_WEIGHTS = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    stores: Records[VectorStoreRecord]
+    chunks: Chunks
+    embedder: Embedder
+    weights: Weights = _WEIGHTS
+    relevance: Relevance = field(default_factory=Relevance)
+
+    async def search(
+        self,
+        caller: Caller,
+        store_ids: Sequence[str],
+        query: str | Sequence[str],
+        *,
+        limit: int,
+        strictness: int | None = None,
+        score_threshold: float | None = None,
+        file_ids: Sequence[str] | None = None,
+    ) -> tuple[Passage, ...]:
+        """The best chunks, at most `limit`, neighbours merged into one passage; best first.
+
+        `strictness` (1 to 5) drops what is not relevant (see Relevance), `score_threshold` what ranks low; without
+        either, something is found in any store that holds something. `file_ids` narrows to those files.
+        Raise NotFoundError for a missing store, CapacityError, UpstreamError.
+        """
+        queries = (query,) if isinstance(query, str) else tuple(query)
+        await asyncio.gather(*(self._require(caller.tenant, store_id) for store_id in store_ids))
+        embedded = await self.embedder.embed(caller, queries, source="retrieval")
+        pairs = list(zip(queries, embedded.vectors, strict=True))
+        asked = [_Asked(text, vector, store_id) for text, vector in pairs for store_id in store_ids]
+        pool = max(_LEAST_POOL, _POOL * limit)
+        found = await asyncio.gather(*(self._candidates(caller, one, pool, file_ids) for one in asked))
+        hits = self._ranked([(one, candidates) for one, candidates in zip(asked, found, strict=True)], queries)
+        if strictness is not None:
+            wanted = [content_words(text) for text in queries]
+            hits = [hit for hit in hits if self.relevance.holds(hit, wanted, strictness)]
+        if score_threshold is not None:
+            hits = [hit for hit in hits if hit.score >= score_threshold]
+        return tuple(merged(distinct(hits)[:limit]))
+
+    async def _require(self, tenant: str, store_id: str) -> None:
+        try:
+            await self.stores.get(tenant, store_id)
+        except NotFoundError as error:
+            raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
+
+    async def _candidates(
+        self, caller: Caller, asked: _Asked, limit: int, file_ids: Sequence[str] | None
+    ) -> Candidates:
+        return await self.chunks.search(
+            caller.tenant,
+            asked.store_id,
+            vector=asked.vector,
+            text=asked.text,
+            principals=caller.principals,
+            limit=limit,
+            document_ids=None if file_ids is None else [document_id(asked.store_id, file_id) for file_id in file_ids],
+        )
+
+    def _ranked(self, found: Sequence[tuple[_Asked, Candidates]], queries: Sequence[str]) -> list[Hit]:
+        """All hits, best first. Lists of several stores are merged by score first: to be the best of a poor
+        store earns nothing."""
+        lists: list[RankedList] = []
+        for text in queries:
+            answers = [candidates for asked, candidates in found if asked.text == text]
+            lists.append(RankedList(_best_first([a.by_vector for a in answers]), self.weights.vector))
+            lists.append(RankedList(_best_first([a.by_text for a in answers]), self.weights.text))
+        chunks = {chunk.id: chunk for _, c in found for chunk, _ in (*c.by_vector, *c.by_text)}
+        similarities = _similarities(found)
+        hits = [Hit(chunks[i], score, similarities.get(i)) for i, score in fused_scores(lists).items()]
+        return sorted(hits, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk.id))
+
+
+def _best_first(lists: Sequence[Sequence[tuple[Chunk, float]]]) -> list[str]:
+    return [chunk.id for chunk, _ in sorted((hit for one in lists for hit in one), key=lambda hit: -hit[1])]
+
+
+def _similarities(found: Sequence[tuple[_Asked, Candidates]]) -> dict[str, float]:
+    """The cosine to the nearest query, worked out where only the words were found. Vectors are of unit length."""
+    known: dict[str, float] = {}
+    for asked, candidates in found:
+        scores = {chunk.id: score for chunk, score in candidates.by_vector}
+        for chunk, _ in candidates.by_text:
+            if chunk.embedding:
+                scores.setdefault(chunk.id, sumprod(asked.vector, chunk.embedding))
+        known |= {i: max(score, known.get(i, score)) for i, score in scores.items()}
+    return known
