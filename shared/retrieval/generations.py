@@ -59,7 +59,7 @@ class Parts:
     embedder: Embedder
     chunks: Chunks
     clock: Clock
-    limits: BatchLimits = BatchLimits()
+    limits: BatchLimits
 
 
 @dataclass(frozen=True, slots=True)
