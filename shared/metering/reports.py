@@ -102,7 +102,7 @@ class UsageReports:
 
     def _window(self, query: UsageQuery) -> tuple[_Window, bool]:
         width = _WIDTHS[query.bucket_width]
-        now = _seconds(self._clock.now())
+        now = _seconds(self._clock.now()) + 1  # the end is exclusive; the second that runs belongs to the range
         end = now if query.end_time is None else query.end_time
         if query.end_time is not None and end <= query.start_time:
             raise InvalidRequestError(f"`end_time` {end} must be after `start_time`.", param="end_time")

@@ -1,6 +1,6 @@
 """What the tests of metering share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +8,10 @@ import pytest
 
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.usage import SqliteUsageLedger
+from shared.adapters.storage.auth import StorageAccount
+from shared.adapters.storage.blobs import StorageBlobs
 from shared.ports.usage import Attempt, UsageEvent
+from tests.contracts import azurite
 from tests.unit.metering.room import Room
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
@@ -48,6 +51,19 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteUsageLedger]:
     database = SqliteDatabase(tmp_path / "store.db")
     yield SqliteUsageLedger(database)
     await database.close()
+
+
+@pytest.fixture(scope="package")
+def storage_connection() -> Iterator[str]:
+    with azurite.running() as connection:
+        yield connection
+
+
+@pytest.fixture
+async def shelf(storage_connection: str) -> AsyncIterator[StorageBlobs]:
+    blobs = StorageBlobs(StorageAccount.parse(storage_connection))
+    yield blobs
+    await blobs.close()
 
 
 def attempt(**changes: object) -> Attempt:
