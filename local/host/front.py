@@ -1,0 +1,158 @@
+"""The host's HTTP front on 127.0.0.1: connections of clients, the host's own endpoints, routing and keys."""
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from local.host.blobs import BlobTrigger
+from local.host.config import HostConfig
+from local.host.http1 import MAX_HEAD_BYTES, BadMessageError, plain_response, read_head
+from local.host.proxy import Proxy
+from local.host.requests import BodyTooLargeError, Request
+from local.host.routes import Route, RouteTable
+
+_BLOB_WEBHOOK = "/runtime/webhooks/blobs"
+_STATUS = "/admin/host/status"
+_LINGER_S = 2.0
+
+type Answer = Callable[[Request], Awaitable[bool]]
+
+
+class PortTakenError(Exception):
+    """Another program listens on the port that the host was asked to use."""
+
+
+class Front:
+    """Routes requests to functions, after the few paths that are the host's own."""
+
+    def __init__(self, config: HostConfig, routes: RouteTable, proxy: Proxy, blobs: BlobTrigger | None) -> None:
+        self._config = config
+        self._routes = routes
+        self._proxy = proxy
+        self._blobs = blobs
+        self._server = _Server(self.answer, config.max_body_bytes)
+
+    async def start(self) -> None:
+        await self._server.start(self._config.port)
+
+    async def stop(self, grace_s: float) -> None:
+        await self._server.stop(grace_s)
+
+    async def answer(self, request: Request) -> bool:
+        request.open_body()
+        if request.path == _BLOB_WEBHOOK and self._blobs is not None:
+            return await self._event_grid(request, self._blobs)
+        if request.path == _STATUS:
+            return request.answer(200, {"id": self._config.identity, "state": "Running", "processUptime": 0})
+        found = self._routes.find(request.method, request.path)
+        if isinstance(found, int):
+            return request.answer(found)
+        if not self._authorised(request, found.route):
+            return request.answer(401)
+        return await self._proxy.forward(found, request)
+
+    async def _event_grid(self, request: Request, blobs: BlobTrigger) -> bool:
+        name = parse_qs(request.query).get("functionName", [""])[0]
+        event_type = (request.head.get(b"aeg-event-type") or b"").decode()
+        status, body = await blobs.receive(name, event_type, await request.read_json())
+        return request.answer(status, body)
+
+    def _authorised(self, request: Request, route: Route) -> bool:
+        if not self._config.enable_auth or route.auth_level == "anonymous":
+            return True
+        header = request.head.get(b"x-functions-key")
+        key = header.decode("latin-1") if header is not None else parse_qs(request.query).get("code", [""])[0]
+        accepted = [self._config.master_key, *([self._config.function_key] if route.auth_level == "function" else [])]
+        return any(hmac.compare_digest(key.encode(), one.encode()) for one in accepted)
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """A stream protocol that ends the work on a connection as soon as its client is gone."""
+
+    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+        super().__init__(asyncio.StreamReader(limit=MAX_HEAD_BYTES), self._begin)
+        self._serve = serve
+        self._work: asyncio.Future[None] | None = None
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._work = asyncio.ensure_future(self._serve(reader, writer))
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._work is not None:
+            self._work.cancel()
+
+
+class _Server:
+    """Reads request after request from each connection until one side has had enough."""
+
+    def __init__(self, answer: Answer, max_body_bytes: int) -> None:
+        self._answer = answer
+        self._limit = max_body_bytes
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._busy: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def start(self, port: int) -> None:
+        """Listen. Raises PortTakenError."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(lambda: _Protocol(self._serve), "127.0.0.1", port)
+        except OSError as error:
+            raise PortTakenError(f"Port {port} of 127.0.0.1 is taken: {error.strerror}.") from error
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new request; let those that run end within the grace time, then break them off."""
+        self._stopping = True
+        self._listener.close()
+        for task in self._open.keys() - self._busy:
+            task.cancel()
+        if self._busy:
+            await asyncio.wait(set(self._busy), timeout=grace_s)
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine always runs in a task
+        self._open[task] = writer
+        try:
+            while await self._one(task, reader, writer) and not self._stopping:
+                pass
+            await _linger(reader, writer)
+        except (BadMessageError, BodyTooLargeError) as error:
+            writer.write(plain_response(413 if isinstance(error, BodyTooLargeError) else 400, close=True))
+            await _linger(reader, writer)
+        except ConnectionError:
+            writer.transport.abort()
+        finally:
+            self._open.pop(task)
+            writer.close()
+
+    async def _one(self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await read_head(reader)
+        if head is None:
+            return False
+        self._busy.add(task)
+        try:
+            return await self._answer(Request(head, reader, writer, self._limit))
+        finally:
+            self._busy.discard(task)
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read what a client still sends for a moment: closing at once would reset the connection under our answer."""
+    if writer.is_closing() or reader.at_eof():
+        return
+    writer.write_eof()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while await reader.read(MAX_HEAD_BYTES):
+                pass

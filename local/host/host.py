@@ -1,0 +1,99 @@
+"""The local host put together: worker pool, HTTP front and listeners, started in order, stopped in reverse."""
+
+import asyncio
+import logging
+
+from local.host.banner import banner
+from local.host.blobs import BlobTrigger, event_grid_functions
+from local.host.config import HostConfig, read_host_json
+from local.host.front import Front
+from local.host.functions import Function, described
+from local.host.invocation import Invoker
+from local.host.outputs import Outputs
+from local.host.pool import WorkerPool
+from local.host.process import AppError
+from local.host.proxy import Proxy
+from local.host.queues import QueueListener, QueueSource, queue_trigger
+from local.host.routes import RouteTable
+from local.host.storage import Storage
+
+_KINDS = ("httptrigger", "queuetrigger", "blobtrigger", "timertrigger")
+_SETTLE_S = 5.0
+_log = logging.getLogger("local.host")
+
+
+class Host:
+    """Runs a function app. `start` returns when it serves; `stop` drains what is in flight within the grace time."""
+
+    def __init__(self, config: HostConfig) -> None:
+        self.config = config
+        self.functions: list[Function] = []
+        self._settings = read_host_json(config)
+        self._pool = WorkerPool(config)
+        self._storage = Storage(config.settings)
+        outputs = Outputs(self._storage, base64_queues=self._settings.queues.base64)
+        self._invoker = Invoker(self._pool, outputs, self._settings.function_timeout_s)
+        self._proxy = Proxy(self._pool, self._invoker, config.idle_s)
+        self._listeners: list[QueueListener] = []
+        self._front: Front | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.config.port}"
+
+    @property
+    def worker_pids(self) -> list[int]:
+        return self._pool.pids
+
+    async def start(self) -> None:
+        """Serve. Raises AppError when the app cannot be loaded, PortTakenError when somebody else has the port."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        await self._pool.start()
+        self.functions = [described(message, self.config.settings) for message in self._pool.functions]
+        self._check()
+        blobs = self._blob_trigger()
+        routes = RouteTable(self.functions, self._settings.route_prefix)
+        self._front = Front(self.config, routes, self._proxy, blobs)
+        await self._front.start()
+        for source in self._sources(blobs):
+            listener = QueueListener(source, self.config, self._storage, self._pool)
+            self._listeners.append(listener)
+            await listener.start()
+        _log.info("%s", banner(self.url, self.functions, routes))
+
+    async def stop(self) -> None:
+        self._invoker.stop()
+        for listener in self._listeners:
+            listener.stop()
+        drained = [asyncio.create_task(listener.drained()) for listener in self._listeners]
+        front = [asyncio.create_task(self._front.stop(self.config.grace_s))] if self._front else []
+        if front or drained:
+            await asyncio.wait([*front, *drained], timeout=self.config.grace_s)
+        await self._pool.stop(min(1.0, self.config.grace_s))
+        if front or drained:
+            await asyncio.wait([*front, *drained], timeout=_SETTLE_S)
+        await self._storage.close()
+
+    def _check(self) -> None:
+        for function in self.functions:
+            if function.trigger.kind not in _KINDS:
+                raise AppError(
+                    f"The local host has no {function.trigger.fields['type']!r}: function {function.name!r}."
+                )
+        if any(function.trigger.kind == "httptrigger" for function in self.functions) and not self._pool.serves_http:
+            raise AppError("HTTP functions must use the types of azurefunctions.extensions.http.fastapi.")
+
+    def _blob_trigger(self) -> BlobTrigger | None:
+        functions = event_grid_functions(self.functions)
+        return BlobTrigger(functions, self.config.identity, self._storage, self._invoker) if functions else None
+
+    def _sources(self, blobs: BlobTrigger | None) -> list[QueueSource]:
+        queues = [function for function in self.functions if function.trigger.kind == "queuetrigger"]
+        sources = [queue_trigger(function, self._settings.queues, self._invoker) for function in queues]
+        return [*sources, *([blobs.source(self._settings)] if blobs else [])]

@@ -1,0 +1,145 @@
+"""One worker process as the host sees it: started over a socket pair, called by message, watched until it ends."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+
+from local.host.config import HostConfig
+from local.host.frames import Message, pack, read
+
+_ROOT = Path(__file__).parents[2]
+_TRACE_LINE = re.compile(r'File "([^"]+)", line (\d+)')
+_log = logging.getLogger("local.host.worker")
+
+
+class WorkerGoneError(Exception):
+    """The worker process ended, or was ended, before it answered."""
+
+
+class AppError(Exception):
+    """The function app cannot be served: its code does not load, or asks for what the host does not have."""
+
+
+class WorkerProcess:
+    def __init__(self, process: asyncio.subprocess.Process, uri: str) -> None:
+        self.uri = uri
+        self.pid = process.pid
+        self.functions: list[Message] = []
+        self._process = process
+        self._pending: dict[str, asyncio.Future[Message]] = {}
+        self._tail: deque[str] = deque(maxlen=20)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ended = asyncio.get_running_loop().create_future()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._pending)
+
+    async def invoke(self, message: Message) -> Message:
+        """The worker's answer to an invocation. Raises WorkerGoneError when it dies first."""
+        if self.ended.done():
+            raise WorkerGoneError(f"Worker process {self.pid} is gone.")
+        answer = self._pending[message["id"]] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(pack(message))
+            return await answer
+        finally:
+            self._pending.pop(message["id"], None)
+
+    def kill(self) -> None:
+        """End the worker and every process it started, without asking."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def stop(self, grace_s: float) -> None:
+        """Close the line, which asks the worker to leave; kill it when it has not left in time."""
+        self._writer.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self.ended), grace_s)
+        self.kill()
+        await self.ended
+
+    async def attach(self, line: socket.socket, start_timeout_s: float) -> None:
+        """Wait until the worker has indexed its app. Raises AppError with the reason when it cannot."""
+        reader, self._writer = await asyncio.open_connection(sock=line)
+        self._tasks = [asyncio.create_task(self._watch())]
+        try:
+            first: Message | None = await asyncio.wait_for(read(reader), start_timeout_s)
+        except TimeoutError:
+            first = {"failed": f"The function app did not load within {start_timeout_s:g} s.", "trace": ""}
+        if first is None or "failed" in first:
+            self.kill()
+            await self.ended
+            raise AppError(_reason(first or {"failed": "the worker process ended.", "trace": "\n".join(self._tail)}))
+        self.uri = first["ready"] or ""
+        self.functions = first["functions"]
+        self._tasks.append(asyncio.create_task(self._receive(reader)))
+
+    async def _receive(self, reader: asyncio.StreamReader) -> None:
+        while message := await read(reader):
+            answer = self._pending.get(message["id"])
+            if answer is not None and not answer.done():
+                answer.set_result(message)
+
+    async def _watch(self) -> None:
+        streams = (self._process.stdout, self._process.stderr)
+        await asyncio.gather(*(self._echo(stream) for stream in streams if stream), self._process.wait())
+        self.kill()
+        self._writer.close()
+        self.ended.set_result(self._process.returncode)
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(WorkerGoneError(f"Worker process {self.pid} ended."))
+
+    async def _echo(self, stream: asyncio.StreamReader) -> None:
+        rest = b""
+        while chunk := await stream.read(65536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._say(line)
+        if rest:
+            self._say(rest)
+
+    def _say(self, line: bytes) -> None:
+        text = line.decode(errors="replace")
+        self._tail.append(text)
+        _log.info("[%s] %s", self.pid, text)
+
+
+async def start_worker(config: HostConfig) -> WorkerProcess:
+    ours, theirs = socket.socketpair()
+    arguments = [str(theirs.fileno()), str(config.app_dir), *(["--verbose"] if config.verbose else [])]
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "local.host.worker", *arguments),
+            pass_fds=[theirs.fileno()],
+            cwd=_ROOT,
+            env={**config.settings, "PYTHONUNBUFFERED": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    worker = WorkerProcess(process, "")
+    try:
+        await worker.attach(ours, config.start_timeout_s)
+    except BaseException:
+        worker.kill()
+        raise
+    return worker
+
+
+def _reason(failure: Message) -> str:
+    """The app's own message, with the place in its own code where it went wrong."""
+    places = [place for place in _TRACE_LINE.findall(failure["trace"]) if "site-packages" not in place[0]]
+    places = [place for place in places if not place[0].startswith(("<", sys.base_prefix))]
+    where = f"\n  at {places[-1][0]}, line {places[-1][1]}" if places else ""
+    message = failure["failed"].partition(". Cannot find module.")[0]
+    return f"The function app cannot be loaded: {message}{where}"
