@@ -11,11 +11,10 @@ from aiohttp import web
 
 from local.models import conversion, packages
 from local.models.chat import ChatServer
+from local.models.child import KEY_VARIABLE, READY
 from local.models.embedding import Embedder
 from local.models.packages import SetupError
 from local.models.server import ModelServer, open_session
-
-KEY_VARIABLE = "MODEL_SERVER_KEY"
 
 
 def main() -> int:
@@ -60,7 +59,7 @@ async def serve(options: argparse.Namespace, chat: Path, embedding: Path, tokeni
             await web.TCPSite(runner, "127.0.0.1", options.port).start()
         except OSError as error:
             raise SetupError(f"Port {options.port} is taken; choose another with --port.") from error
-        _say(f"Models on http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        _say(f"{READY}http://127.0.0.1:{runner.addresses[0][1]}/v1")
         await _told_to_stop(watch_input=options.with_parent)
         await runner.cleanup()
     llama.close()

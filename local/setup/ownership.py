@@ -1,0 +1,56 @@
+"""One local mode a folder, and ports: who has them, and which are free."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class AlreadyRunningError(Exception):
+    """Another local mode uses this folder."""
+
+
+@contextmanager
+def owned(folder: Path, url: str) -> Generator[None]:
+    """Hold the folder until the block ends, or the process dies. Raise AlreadyRunningError that says who holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(_who(lock.name, folder)) from None
+        lock.truncate(0)
+        lock.write(json.dumps({"pid": os.getpid(), "url": url}))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def port_near(preferred: int) -> int:
+    """The preferred port when it is free, else any free one."""
+    if port_is_free(preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _who(lock: str, folder: Path) -> str:
+    try:
+        holder = json.loads(Path(lock).read_text())
+    except ValueError:
+        return f"Local mode is already starting or stopping in {folder}."
+    return f"Local mode already runs in {folder}: {holder['url']}, process {holder['pid']}. Stop it there with Ctrl-C."
