@@ -1,0 +1,116 @@
+"""The program that reads documents, one after another: `python -m shared.retrieval.extraction.child`.
+
+It may be killed by a document, so it holds nothing that matters. It ends when its stdin does.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, cast
+
+from shared.errors import DocumentError
+from shared.retrieval.extraction.document import Document
+from shared.retrieval.extraction.formats import READERS, Source
+from shared.retrieval.extraction.limits import Limits, mib
+from shared.retrieval.extraction.protocol import Done, Failed, Job, Line, Ready, Refused, Start, decode, encode
+from shared.retrieval.extraction.sniffing import identify
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """Answers jobs on a channel that no native library can print into."""
+
+    def __init__(self, channel: BinaryIO, limits: Limits) -> None:
+        self._channel = channel
+        self._limits = limits
+
+    def say(self, line: Line) -> None:
+        self._channel.write(encode(line))
+
+    def serve(self, job: Job) -> None:
+        _allow_cpu(self._limits.cpu_s)
+        try:
+            self._extract(Source(Path(job.path), job.filename))
+        except DocumentError as error:
+            self.say(Refused(error.code, str(error), _resident_bytes()))
+        self._channel.flush()
+
+    def _extract(self, source: Source) -> None:
+        document = _read(source, self._limits)
+        # rs-bpe and the splitter load 70 MB: not for documents that are refused before.
+        chunking = import_module("shared.retrieval.chunking")
+        for passage in chunking.passages(document, self._limits.chunk_tokens):
+            self.say(passage)
+        self.say(Done(len(document.text), len(document.page_starts) or None, _resident_bytes()))
+
+    def last_words(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        """What `sys.excepthook` does: a document found an error that nobody foresaw."""
+        self.say(Failed(issubclass(kind, MemoryError), f"{kind.__name__}: {error}"[:500]))
+        self._channel.flush()
+
+
+def _read(source: Source, limits: Limits) -> Document:
+    size = source.path.stat().st_size
+    if size > limits.max_bytes:
+        message = f"{source.label} has {mib(size)}; {mib(limits.max_bytes)} are allowed."
+        raise DocumentError(message, code="invalid_file")
+    if not size:
+        raise DocumentError(f"{source.label} is empty: it has 0 bytes.", code="empty")
+    source = identify(source)
+    document: Document = import_module(f"{READERS}.{source.format.reader}").read(source, limits)
+    if len(document.text) > limits.max_characters:
+        message = f"{source.label} has {len(document.text):,} characters; {limits.max_characters:,} are allowed."
+        raise DocumentError(message, code="invalid_file")
+    if not document.text.strip():
+        raise DocumentError(f"{source.label} has no text in it.", code="empty")
+    return document
+
+
+def _confine(start: Start) -> None:
+    """Die with the parent, even if it is killed; never use more memory than allowed; leave no core behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != start.parent_pid:
+        sys.exit()
+    resource.setrlimit(resource.RLIMIT_AS, (start.limits.memory_bytes, start.limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """From now on; the kernel counts from the process's start, and ends it with SIGXCPU."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + seconds, hard))
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _channel() -> BinaryIO:
+    """Stdout for us alone: whatever prints to it from now on goes where stderr goes."""
+    channel = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return channel
+
+
+def main() -> None:
+    channel = _channel()
+    lines = map(decode, sys.stdin.buffer)
+    start = cast("Start", next(lines))
+    child = Child(channel, start.limits)
+    sys.excepthook = child.last_words
+    _confine(start)
+    child.say(Ready())
+    channel.flush()
+    for job in lines:
+        child.serve(cast("Job", job))
+
+
+if __name__ == "__main__":
+    main()

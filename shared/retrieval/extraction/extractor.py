@@ -1,0 +1,68 @@
+"""From a file to its passages, whatever the file does to the process that reads it."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.errors import DocumentError, OverloadedError
+from shared.retrieval.extraction.document import Extracted
+from shared.retrieval.extraction.limits import Limits
+from shared.retrieval.extraction.process import ChildFailure, ChildProcess
+
+
+class Extractor:
+    """Reads one document at a time, in a child process that is used again until it is spent.
+
+    `environment` is all of the environment that the child gets, beside what it needs to find our code: the platform's
+    own holds secrets, and the child reads strangers' files.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, environment: Mapping[str, str] | None = None) -> None:
+        self._limits = limits or Limits()
+        self._environment = environment or {}
+        self._turn = asyncio.Semaphore(1)
+        self._child: ChildProcess | None = None
+        self._closed = False
+
+    async def extract(self, path: Path, filename: str) -> Extracted:
+        """The passages of the file at `path`. Its content says what it is; `filename` is a hint, and its name.
+
+        Raise DocumentError, always terminal, with one of the codes:
+        `unsupported_file` for an image, an executable, or another format that we do not read;
+        `invalid_file` when it is damaged, truncated, encrypted, or over a limit, which the message names;
+        `needs_ocr` for a PDF of images only; `empty` when there is no text in it.
+        Raise OverloadedError when no child can be started, or after `close`.
+        """
+        async with self._turn:
+            try:
+                return await self._attempt(path, filename)
+            except ChildFailure:
+                return await self._last_attempt(path, filename)
+
+    async def close(self) -> None:
+        """End the child. A document that it is reading is given up, with OverloadedError."""
+        self._closed = True
+        if self._child:
+            self._child.interrupt()
+        async with self._turn:
+            if self._child:
+                await self._child.end()
+                self._child = None
+
+    async def _last_attempt(self, path: Path, filename: str) -> Extracted:
+        """In a child of its own: the first may have been worn out by other documents."""
+        try:
+            return await self._attempt(path, filename)
+        except ChildFailure as failure:
+            raise DocumentError(f"{filename!r} {failure.reason}.", code="invalid_file") from failure
+
+    async def _attempt(self, path: Path, filename: str) -> Extracted:
+        if self._closed:
+            raise OverloadedError("Documents are not read any more: the process is shutting down.")
+        child = self._child = self._child or await ChildProcess.start(self._limits, self._environment)
+        try:
+            return await child.extract(path, filename)
+        finally:
+            if child.spent:
+                self._child = None
+                await child.end()

@@ -1,0 +1,142 @@
+"""The parent's end of a child process that reads documents."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
+from pathlib import Path
+from signal import SIGXCPU, Signals
+from typing import Self, cast
+
+from shared.errors import DocumentError, OverloadedError
+from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.extraction.limits import Limits, mib
+from shared.retrieval.extraction.protocol import MAX_LINE_BYTES, Done, Failed, Job, Line, Refused, Start, decode, encode
+
+_COMMAND = (sys.executable, "-m", "shared.retrieval.extraction.child")
+_EXIT_S = 5
+
+
+class ChildFailure(Exception):  # noqa: N818 - not an error of the platform: the extractor answers it
+    """The child did not survive its document. `reason` goes on from the document's name; `detail` is for operators."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class ChildProcess:
+    """One child, for one document at a time. When it is `spent`, all that is left to do is `end`."""
+
+    def __init__(self, process: Process, limits: Limits) -> None:
+        self._process = process
+        self._limits = limits
+        self._documents = 0
+        self._resident_bytes = 0
+        self._busy = True
+
+    @classmethod
+    async def start(cls, limits: Limits, environment: Mapping[str, str]) -> Self:
+        """Raise OverloadedError when the machine cannot start one now."""
+        variables = {**environment, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "2"}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=variables, limit=MAX_LINE_BYTES
+            )
+        except OSError as error:
+            raise _unstarted() from error
+        child = cls(process, limits)
+        try:
+            await child._greet()
+        except BaseException:
+            await child.end()
+            raise
+        return child
+
+    @property
+    def spent(self) -> bool:
+        """Whether it must not get another document: it did not finish the last, is old, or has grown."""
+        old = self._documents >= self._limits.documents_per_child
+        return self._busy or old or self._resident_bytes > self._limits.recycle_bytes
+
+    async def extract(self, path: Path, filename: str) -> Extracted:
+        """Raise DocumentError when the document is at fault, ChildFailure when the child did not survive it."""
+        self._busy = True
+        self._documents += 1
+        try:
+            async with asyncio.timeout(self._limits.deadline_s):
+                return await self._converse(Job(str(path), filename))
+        except TimeoutError as error:
+            raise ChildFailure(f"took longer than the {self._limits.deadline_s:g} s allowed", "deadline") from error
+
+    def interrupt(self) -> None:
+        """Kill it if it is at work."""
+        if self._busy and self._process.returncode is None:
+            self._process.kill()
+
+    async def end(self) -> None:
+        """Kill it if it is at work, else let it exit; return when it is gone."""
+        self.interrupt()
+        try:
+            async with asyncio.timeout(_EXIT_S):
+                await self._process.communicate()  # closes its stdin, and reads on: a full pipe would hold back its end
+        except TimeoutError:
+            self._process.kill()
+            await self._process.communicate()
+
+    async def _greet(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.start_s):
+                await self._send(Start(os.getpid(), self._limits))
+                await self._receive()
+        except (TimeoutError, ChildFailure) as error:
+            raise _unstarted() from error
+        self._busy = False
+
+    async def _converse(self, job: Job) -> Extracted:
+        passages: list[Passage] = []
+        await self._send(job)
+        while isinstance(line := await self._receive(), Passage):
+            passages.append(line)
+        end = cast("Done | Refused", line)
+        self._busy = False
+        self._resident_bytes = end.resident_bytes
+        if isinstance(end, Refused):
+            raise DocumentError(end.message, code=end.code)
+        return Extracted(tuple(passages), end.characters, end.pages)
+
+    async def _send(self, line: Line) -> None:
+        pipe = cast("asyncio.StreamWriter", self._process.stdin)
+        try:
+            pipe.write(encode(line))
+            await pipe.drain()
+        except ConnectionError as error:
+            raise await self._failure() from error
+
+    async def _receive(self) -> Line:
+        raw = await cast("asyncio.StreamReader", self._process.stdout).readline()
+        if not raw.endswith(b"\n"):
+            raise await self._failure()
+        line = decode(raw)
+        if isinstance(line, Failed):
+            raise ChildFailure(self._memory() if line.out_of_memory else "could not be read", line.detail)
+        return line
+
+    async def _failure(self) -> ChildFailure:
+        """Why it is gone, by how it went."""
+        self._busy = False
+        await self.end()
+        self._busy = True
+        status = cast("int", self._process.returncode)
+        cause = Signals(-status).name if status < 0 else f"exit status {status}"
+        if status == -SIGXCPU:
+            return ChildFailure(f"needed more than the {self._limits.cpu_s} s of processor time allowed", cause)
+        return ChildFailure(f"{self._memory()} or broke the library that reads it ({cause})", cause)
+
+    def _memory(self) -> str:
+        return f"needed more than the {mib(self._limits.memory_bytes)} of memory allowed"
+
+
+def _unstarted() -> OverloadedError:
+    return OverloadedError("The process that reads documents could not be started.")
