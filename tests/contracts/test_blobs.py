@@ -12,6 +12,7 @@ from typing import BinaryIO
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
+from shared.adapters.memory.blobs import MemoryBlobs
 from shared.adapters.storage.auth import API_VERSION, Bearer, StorageAccount
 from shared.adapters.storage.blobs import PIECE_BYTES, StorageBlobs
 from shared.errors import CapacityError, NotFoundError, PlatformError, PreconditionFailedError
@@ -26,9 +27,9 @@ async def storage(storage_connection: str) -> AsyncIterator[StorageBlobs]:
     await blobs.close()
 
 
-@pytest.fixture(params=["storage"])
+@pytest.fixture(params=["memory", "storage"])
 def blobs(request: pytest.FixtureRequest) -> Blobs:
-    return request.getfixturevalue(request.param)
+    return MemoryBlobs() if request.param == "memory" else request.getfixturevalue("storage")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, cast
 
 import aiohttp
 import pytest
@@ -12,19 +12,29 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.storage.queue import BinaryBase64DecodePolicy
 from azure.storage.queue.aio import QueueClient
 
+from shared.adapters.memory.clock import ManualClock
+from shared.adapters.memory.queues import MemoryQueues
 from shared.adapters.storage.auth import API_VERSION, StorageAccount
 from shared.adapters.storage.queues import MAX_BODY_BYTES, StorageQueues
-from shared.errors import CapacityError, NotFoundError, PlatformError, TooLargeError
-from shared.ports.queues import Queues, Receipt
+from shared.errors import CapacityError, InvalidRequestError, NotFoundError, PlatformError, TooLargeError
+from shared.ports.queues import QueueName, Queues, Receipt
 from tests.contracts.fault_server import Fault, FaultServer
 
 
 class Seen(Protocol):
     """A queue from its reader's side."""
 
-    async def take(self, queue: str) -> list[bytes]:
+    async def take(self, queue: QueueName) -> list[bytes]:
         """Take all messages that are visible."""
         ...
+
+
+class MemoryReader:
+    def __init__(self, queues: MemoryQueues) -> None:
+        self._queues = queues
+
+    async def take(self, queue: QueueName) -> list[bytes]:
+        return [message.body for message in await self._queues.take(queue, hide_s=60)]
 
 
 class SdkReader:
@@ -33,13 +43,13 @@ class SdkReader:
     def __init__(self, connection: str) -> None:
         self._connection = connection
 
-    def client(self, queue: str) -> QueueClient:
+    def client(self, queue: QueueName) -> QueueClient:
         policy = BinaryBase64DecodePolicy()
         return QueueClient.from_connection_string(
             self._connection, queue, message_decode_policy=policy, api_version=API_VERSION
         )
 
-    async def take(self, queue: str) -> list[bytes]:
+    async def take(self, queue: QueueName) -> list[bytes]:
         async with self.client(queue) as client:
             return [message.content async for message in client.receive_messages(visibility_timeout=60)]
 
@@ -55,46 +65,49 @@ def storage(storage_connection: str, http: aiohttp.ClientSession) -> StorageQueu
     return StorageQueues(StorageAccount.parse(storage_connection), lambda: http)
 
 
-@pytest.fixture(params=["storage"])
-def subject(request: pytest.FixtureRequest, storage_connection: str, storage: StorageQueues) -> tuple[Queues, Seen]:
-    return storage, SdkReader(storage_connection)
+@pytest.fixture(params=["memory", "storage"])
+def subject(request: pytest.FixtureRequest) -> tuple[Queues, Seen]:
+    if request.param == "memory":
+        queues = MemoryQueues(ManualClock())
+        return queues, MemoryReader(queues)
+    return request.getfixturevalue("storage"), SdkReader(request.getfixturevalue("storage_connection"))
 
 
 @pytest.fixture
-def queue() -> str:
+def queue() -> QueueName:
     """Any name serves; one for each test keeps them apart."""
-    return f"q-{uuid.uuid4().hex}"
+    return cast(QueueName, f"q-{uuid.uuid4().hex}")
 
 
 type Subject = tuple[Queues, Seen]
 
 
 class TestEveryAdapter:
-    async def test_what_is_put_is_read_byte_for_byte(self, subject: Subject, queue: str) -> None:
+    async def test_what_is_put_is_read_byte_for_byte(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         body = '{"text": "<a> & </MessageText> ümläut \\u0000"}'.encode()
         await queues.put(queue, body)
         assert await reader.take(queue) == [body]
 
-    async def test_a_delayed_message_is_hidden(self, subject: Subject, queue: str) -> None:
+    async def test_a_delayed_message_is_hidden(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         await queues.put(queue, b"later", delay_s=3600)
         assert await reader.take(queue) == []
 
-    async def test_a_hidden_message_can_be_changed_and_shown(self, subject: Subject, queue: str) -> None:
+    async def test_a_hidden_message_can_be_changed_and_shown(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         receipt = await queues.put(queue, b"reserved", delay_s=3600)
         await queues.update(queue, receipt, b"settled", delay_s=0)
         assert await reader.take(queue) == [b"settled"]
 
-    async def test_the_receipt_of_an_update_serves_the_next_one(self, subject: Subject, queue: str) -> None:
+    async def test_the_receipt_of_an_update_serves_the_next_one(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         first = await queues.put(queue, b"1", delay_s=3600)
         second = await queues.update(queue, first, b"2", delay_s=3600)
         await queues.update(queue, second, b"3")
         assert await reader.take(queue) == [b"3"]
 
-    async def test_a_spent_receipt_changes_nothing(self, subject: Subject, queue: str) -> None:
+    async def test_a_spent_receipt_changes_nothing(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         spent = await queues.put(queue, b"1", delay_s=3600)
         await queues.update(queue, spent, b"2", delay_s=0)
@@ -102,35 +115,49 @@ class TestEveryAdapter:
             await queues.update(queue, spent, b"3")
         assert await reader.take(queue) == [b"2"]
 
-    async def test_a_message_that_somebody_took_cannot_be_changed(self, subject: Subject, queue: str) -> None:
+    async def test_a_message_that_somebody_took_cannot_be_changed(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         receipt = await queues.put(queue, b"estimate")
         assert await reader.take(queue) == [b"estimate"]
         with pytest.raises(NotFoundError):
             await queues.update(queue, receipt, b"too late")
 
-    async def test_a_body_of_48_kib_fits_and_one_byte_more_does_not(self, subject: Subject, queue: str) -> None:
+    async def test_a_body_of_48_kib_fits_and_one_byte_more_does_not(self, subject: Subject, queue: QueueName) -> None:
         queues, reader = subject
         await queues.put(queue, b"x" * MAX_BODY_BYTES)
         with pytest.raises(TooLargeError):
             await queues.put(queue, b"x" * (MAX_BODY_BYTES + 1))
         assert [len(body) for body in await reader.take(queue)] == [MAX_BODY_BYTES]
 
+    @pytest.mark.parametrize("delay_s", [-1, 7 * 86400 + 1])
+    async def test_a_delay_is_between_none_and_seven_days(
+        self, subject: Subject, queue: QueueName, delay_s: float
+    ) -> None:
+        queues, reader = subject
+        with pytest.raises(InvalidRequestError):
+            await queues.put(queue, b"", delay_s=delay_s)
+        receipt = await queues.put(queue, b"", delay_s=7 * 86400)
+        with pytest.raises(InvalidRequestError):
+            await queues.update(queue, receipt, b"", delay_s=delay_s)
+        assert await reader.take(queue) == []
+
 
 class TestAzureStorage:
     async def test_a_missing_queue_is_made_once_by_many_at_the_same_time(
-        self, storage: StorageQueues, storage_connection: str, queue: str
+        self, storage: StorageQueues, storage_connection: str, queue: QueueName
     ) -> None:
         await asyncio.gather(*(storage.put(queue, str(n).encode()) for n in range(8)))
         taken = [body for _ in range(8) for body in await SdkReader(storage_connection).take(queue)]
         assert sorted(taken) == [str(n).encode() for n in range(8)]
 
-    async def test_updating_in_a_queue_that_is_gone_says_not_found(self, storage: StorageQueues, queue: str) -> None:
+    async def test_updating_in_a_queue_that_is_gone_says_not_found(
+        self, storage: StorageQueues, queue: QueueName
+    ) -> None:
         with pytest.raises(NotFoundError):
             await storage.update(queue, Receipt("00000000-0000-0000-0000-000000000000", "AgAAAA=="), b"")
 
     async def test_updating_a_message_that_was_deleted_says_not_found(
-        self, storage: StorageQueues, storage_connection: str, queue: str
+        self, storage: StorageQueues, storage_connection: str, queue: QueueName
     ) -> None:
         receipt = await storage.put(queue, b"1")
         async with SdkReader(storage_connection).client(queue) as client:
@@ -139,7 +166,7 @@ class TestAzureStorage:
             await storage.update(queue, receipt, b"2")
 
     async def test_a_wrong_key_is_our_fault_and_is_not_retried(
-        self, storage_connection: str, http: aiohttp.ClientSession, queue: str
+        self, storage_connection: str, http: aiohttp.ClientSession, queue: QueueName
     ) -> None:
         right = StorageAccount.parse(storage_connection)
         wrong = StorageAccount(right.name, right.blob_url, right.queue_url, key="d3Jvbmc=")

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from shared.adapters.storage.auth import Request, StorageAccount, authorizer
-from shared.errors import CapacityError, NotFoundError, PlatformError, TooLargeError
+from shared.errors import CapacityError, InvalidRequestError, NotFoundError, PlatformError, TooLargeError
 from shared.ports.queues import QueueName, Receipt
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 48 * 1024
 """What fits into the service's 64 KiB once it is base64."""
+
+MAX_DELAY_S = 7 * 86400
 
 TTL_S = 30 * 86400
 """Messages outlive an outage of weeks, and never the ledger's memory of the events that they carry."""
@@ -65,7 +67,7 @@ class StorageQueues:
         self._backoff_s = backoff_s
 
     async def put(self, queue: QueueName, body: bytes, *, delay_s: float = 0) -> Receipt:
-        query = (("messagettl", str(TTL_S)), ("visibilitytimeout", str(math.ceil(delay_s))))
+        query = (("messagettl", str(TTL_S)), ("visibilitytimeout", _whole(delay_s)))
         request = self._message("POST", f"/{queue}/messages", query, body)
         answer = await self._send(request)
         if answer.error_code == "QueueNotFound":
@@ -76,7 +78,7 @@ class StorageQueues:
         return _receipt(answer.body)
 
     async def update(self, queue: QueueName, receipt: Receipt, body: bytes, *, delay_s: float = 0) -> Receipt:
-        query = (("popreceipt", quote(receipt.pop_receipt, safe="")), ("visibilitytimeout", str(math.ceil(delay_s))))
+        query = (("popreceipt", quote(receipt.pop_receipt, safe="")), ("visibilitytimeout", _whole(delay_s)))
         path = f"/{queue}/messages/{quote(receipt.message_id, safe='')}"
         answer = await self._send(self._message("PUT", path, query, body))
         if answer.error_code in _GONE:
@@ -128,6 +130,13 @@ class StorageQueues:
         if answer.status in _TRANSIENT:
             raise _busy(answer)
         return answer
+
+
+def _whole(delay_s: float) -> str:
+    """Rounded up, so that nothing surfaces early."""
+    if not 0 <= delay_s <= MAX_DELAY_S:
+        raise InvalidRequestError(f"A delay of {delay_s!r} s is not between none and seven days.", param="delay_s")
+    return str(math.ceil(delay_s))
 
 
 def _busy(answer: _Answer) -> CapacityError:
