@@ -1,69 +1,44 @@
 """What the tests of metering share."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from shared.adapters.memory.clock import ManualClock
+from shared.adapters.memory.usage import MemoryUsageLedger
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.usage import SqliteUsageLedger
-from shared.adapters.storage.auth import StorageAccount
-from shared.adapters.storage.blobs import StorageBlobs
-from shared.ports.usage import Attempt, UsageEvent
-from tests.contracts import azurite
+from shared.ports.usage import Attempt, UsageEvent, UsageLedger
 from tests.unit.metering.room import Room
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.time = NOON
-        self.ids = 0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    def new_id(self, prefix: str) -> str:
-        self.ids += 1
-        return f"{prefix}{self.ids}"
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def room(clock: ManualClock) -> Room:
+    return Room(clock)
 
 
-@pytest.fixture
-def room() -> Room:
-    return Room()
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteUsageLedger]:
+@pytest.fixture(params=["memory", "sqlite"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[UsageLedger]:
+    if request.param == "memory":
+        yield MemoryUsageLedger()
+        return
     database = SqliteDatabase(tmp_path / "store.db")
     yield SqliteUsageLedger(database)
     await database.close()
 
 
-@pytest.fixture(scope="package")
-def storage_connection() -> Iterator[str]:
-    with azurite.running() as connection:
-        yield connection
-
-
-@pytest.fixture
-async def shelf(storage_connection: str) -> AsyncIterator[StorageBlobs]:
-    blobs = StorageBlobs(StorageAccount.parse(storage_connection))
-    yield blobs
-    await blobs.close()
+def nth(number: int) -> str:
+    """The id that the clock gives to the event of that number."""
+    return f"usage_{number:026}"
 
 
 def attempt(**changes: object) -> Attempt:

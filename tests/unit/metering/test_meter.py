@@ -7,12 +7,13 @@ import logging
 
 import pytest
 
+from shared.adapters.memory.clock import ManualClock
 from shared.errors import PlatformError
 from shared.metering.meter import RENEWALS, QueueMeter
 from shared.metering.outbox import ATTEMPTS
 from shared.ports.models import Price
 from shared.ports.usage import Consumption
-from tests.unit.metering.conftest import NOON, HandClock, attempt
+from tests.unit.metering.conftest import NOON, attempt, nth
 from tests.unit.metering.room import Room
 
 PRICES = {"d1": Price(input_microusd=1_000_000, cached_microusd=500_000, output_microusd=3_000_000)}
@@ -35,21 +36,21 @@ USED = Consumption(200, input_tokens=90, output_tokens=40, cached_tokens=30, rea
 
 
 @pytest.fixture
-def meter(room: Room, clock: HandClock) -> QueueMeter:
+def meter(room: Room, clock: ManualClock) -> QueueMeter:
     return QueueMeter(room, clock, PRICES, backoff_s=0)
 
 
 class TestSettling:
     async def test_an_attempt_is_one_visible_message_with_what_it_used(
-        self, meter: QueueMeter, room: Room, clock: HandClock
+        self, meter: QueueMeter, room: Room, clock: ManualClock
     ) -> None:
         reservation = meter.reserve(attempt())
         clock.advance(1.5)
         reservation.settle(USED)
         await meter.drain()
-        (message,) = room.take()
-        assert room.messages == {}
-        assert (message.id, message.tenant, message.key_id, message.source) == ("usage_1", "acme", "key_1", "api")
+        (message,) = await room.take()
+        assert room.hidden() == 0
+        assert (message.id, message.tenant, message.key_id, message.source) == (nth(1), "acme", "key_1", "api")
         assert (message.input_tokens, message.output_tokens, message.cached_tokens) == (90, 40, 30)
         assert (message.reasoning_tokens, message.ttft_ms, message.duration_ms) == (5, 12, 1500)
         assert (message.status, message.estimated, message.at) == (200, False, NOON)
@@ -60,26 +61,28 @@ class TestSettling:
     ) -> None:
         meter.reserve(attempt(deadline_s=200))
         await meter.drain()
-        assert room.take() == []
-        assert room.delays_s == [260]
+        room.clock.advance(259)
+        assert await room.take() == []
+        room.clock.advance(1)
+        assert len(await room.take()) == 1
 
     async def test_a_process_that_dies_lets_the_estimate_surface(self, meter: QueueMeter, room: Room) -> None:
         meter.reserve(attempt())
         await meter.drain()
-        (message,) = room.surface()
+        (message,) = await room.surface()
         assert (message.status, message.estimated, message.duration_ms) == (0, True, None)
         assert (message.input_tokens, message.output_tokens, message.cost_microusd) == (1000, 500, 2500)
 
     async def test_a_count_of_our_own_stays_marked_as_estimated(self, meter: QueueMeter, room: Room) -> None:
         meter.reserve(attempt()).settle(Consumption(200, input_tokens=7, estimated=True))
         await meter.drain()
-        (message,) = room.take()
+        (message,) = await room.take()
         assert (message.status, message.estimated) == (200, True)
 
     async def test_a_deployment_without_a_price_costs_nothing(self, meter: QueueMeter, room: Room) -> None:
         meter.reserve(attempt(deployment="free")).settle(USED)
         await meter.drain()
-        assert [message.cost_microusd for message in room.take()] == [0]
+        assert [message.cost_microusd for message in await room.take()] == [0]
 
     async def test_settling_twice_counts_the_first_and_warns(
         self, meter: QueueMeter, room: Room, caplog: pytest.LogCaptureFixture
@@ -88,17 +91,17 @@ class TestSettling:
         reservation.settle(USED)
         reservation.settle(Consumption(500))
         await meter.drain()
-        assert [message.status for message in room.take()] == [200]
-        assert "usage_settled_twice id=usage_1" in caplog.text
+        assert [message.status for message in await room.take()] == [200]
+        assert f"usage_settled_twice id={nth(1)}" in caplog.text
 
     async def test_neither_reserving_nor_settling_waits_for_the_queue(self, meter: QueueMeter, room: Room) -> None:
         room.gate.clear()
         meter.reserve(attempt()).settle(USED)
         await asyncio.sleep(0)
-        assert room.calls == ["put usage"], "settling waits for the put to end, its caller does not"
+        assert room.calls == ["put"], "settling waits for the put to end, its caller does not"
         room.gate.set()
         await meter.drain()
-        assert room.calls == ["put usage", "update usage"]
+        assert room.calls == ["put", "update"]
 
     async def test_a_caller_cancelled_while_settling_is_metered_all_the_same(
         self, meter: QueueMeter, room: Room
@@ -122,7 +125,7 @@ class TestSettling:
             await caller
         room.gate.set()
         await meter.drain()
-        assert [message.status for message in room.take()] == [499]
+        assert [message.status for message in await room.take()] == [499]
 
     async def test_writes_are_held_even_if_nobody_else_holds_them(self, meter: QueueMeter, room: Room) -> None:
         room.gate.clear()
@@ -133,7 +136,7 @@ class TestSettling:
         gc.collect()
         room.gate.set()
         await meter.drain()
-        assert len(room.take()) == 50
+        assert len(await room.take()) == 50
 
 
 class TestAQueueInTrouble:
@@ -143,15 +146,15 @@ class TestAQueueInTrouble:
         room.failing = 1
         meter.reserve(attempt()).settle(USED)
         await meter.drain()
-        assert room.calls == ["put usage", "put usage"]
-        assert [message.status for message in room.take()] == [200]
+        assert room.calls == ["put", "put"]
+        assert [message.status for message in await room.take()] == [200]
 
     @pytest.mark.parametrize("failures", [2, ATTEMPTS])
     async def test_a_queue_that_comes_back_gets_the_event(self, meter: QueueMeter, room: Room, failures: int) -> None:
         room.failing = failures
         meter.reserve(attempt()).settle(USED)
         await meter.drain()
-        assert [message.status for message in room.take()] == [200]
+        assert [message.status for message in await room.take()] == [200]
 
     async def test_a_queue_that_stays_down_leaves_the_whole_event_in_the_log(
         self, meter: QueueMeter, room: Room, caplog: pytest.LogCaptureFixture
@@ -161,7 +164,7 @@ class TestAQueueInTrouble:
         await meter.drain()
         (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
         head, _, body = record.getMessage().partition(" event=")
-        assert head == "usage_lost id=usage_1"
+        assert head == f"usage_lost id={nth(1)}"
         assert json.loads(body)["input_tokens"] == 90
         assert len(room.calls) == 1 + ATTEMPTS
 
@@ -173,18 +176,18 @@ class TestAQueueInTrouble:
         room.failing = 2
         reservation.settle(USED)
         await meter.drain()
-        assert room.calls == ["put usage", "update usage", "update usage", "update usage"]
-        assert [message.status for message in room.take()] == [200]
+        assert room.calls == ["put", "update", "update", "update"]
+        assert [message.status for message in await room.take()] == [200]
 
     async def test_a_reservation_that_surfaced_is_followed_by_the_real_event_under_the_same_id(
         self, meter: QueueMeter, room: Room
     ) -> None:
         reservation = meter.reserve(attempt())
         await meter.drain()
-        (estimate,) = room.surface()
+        (estimate,) = await room.surface()
         reservation.settle(USED)
         await meter.drain()
-        (real,) = room.take()
+        (real,) = await room.take()
         assert (estimate.id, estimate.status) == (real.id, 0)
         assert real.status == 200
 
@@ -196,26 +199,26 @@ class TestAQueueInTrouble:
         await meter.drain()
         assert "usage_write_failed" in caplog.text
         assert "ZeroDivisionError" in caplog.text
-        assert "usage_lost id=usage_1" in caplog.text
+        assert f"usage_lost id={nth(1)}" in caplog.text
 
     def test_a_process_that_stops_before_the_write_ends_logs_the_event(
-        self, clock: HandClock, caplog: pytest.LogCaptureFixture
+        self, clock: ManualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def serve() -> None:
-            room = Room()
+            room = Room(clock)
             room.gate.clear()
             QueueMeter(room, clock, PRICES).reserve(attempt()).settle(USED)
             await asyncio.sleep(0)
 
         asyncio.run(serve())
-        assert "usage_lost id=usage_1" in caplog.text
+        assert f"usage_lost id={nth(1)}" in caplog.text
 
 
 class TestLongCalls:
     """With no deadline and 20 ms of grace, a reservation is renewed every 10 ms."""
 
     @pytest.fixture
-    def meter(self, room: Room, clock: HandClock) -> QueueMeter:
+    def meter(self, room: Room, clock: ManualClock) -> QueueMeter:
         return QueueMeter(room, clock, PRICES, grace_s=0.02, backoff_s=0)
 
     async def test_a_call_that_outlives_its_deadline_stays_hidden_and_settles_once(
@@ -223,23 +226,23 @@ class TestLongCalls:
     ) -> None:
         reservation = meter.reserve(attempt(deadline_s=0))
         await room.called(4)
-        assert room.take() == []
+        assert await room.take() == []
         reservation.settle(USED)
         await meter.drain()
-        assert set(room.calls[1:]) == {"update usage"}
-        assert [message.status for message in room.take()] == [200]
-        assert room.messages == {}
+        assert set(room.calls[1:]) == {"update"}
+        assert [message.status for message in await room.take()] == [200]
+        assert room.hidden() == 0
 
     async def test_a_settled_call_is_renewed_no_more(self, meter: QueueMeter, room: Room) -> None:
         meter.reserve(attempt(deadline_s=0)).settle(USED)
         await meter.drain()
-        (settled,) = room.take()
+        (settled,) = await room.take()
         slow = meter.reserve(attempt(deadline_s=0))
         await room.called(2 + 3)
-        assert {message.id for message in room.surface()} == {"usage_2"} != {settled.id}
+        assert {message.id for message in await room.surface()} == {nth(2)} != {settled.id}
         slow.settle(USED)
         await meter.drain()
-        assert room.calls.count("put usage") == 3, "one for each reservation, one for the real event of the second"
+        assert room.calls.count("put") == 3, "one for each reservation, one for the real event of the second"
 
     async def test_a_renewal_that_fails_is_tried_again(self, meter: QueueMeter, room: Room) -> None:
         reservation = meter.reserve(attempt(deadline_s=0))
@@ -248,21 +251,21 @@ class TestLongCalls:
         await room.called(3)
         reservation.settle(USED)
         await meter.drain()
-        assert [message.status for message in room.take()] == [200]
-        assert "put usage" not in room.calls[1:]
+        assert [message.status for message in await room.take()] == [200]
+        assert "put" not in room.calls[1:]
 
     async def test_a_renewal_that_comes_too_late_leaves_settling_to_put_the_event(
         self, meter: QueueMeter, room: Room, caplog: pytest.LogCaptureFixture
     ) -> None:
         reservation = meter.reserve(attempt(deadline_s=0))
         await meter.drain()
-        room.surface()
+        await room.surface()
         await room.called(2)
         await meter.drain()
         reservation.settle(USED)
         await meter.drain()
-        assert "usage_surfaced id=usage_1" in caplog.text
-        assert [message.status for message in room.take()] == [200]
+        assert f"usage_surfaced id={nth(1)}" in caplog.text
+        assert [message.status for message in await room.take()] == [200]
 
     async def test_without_a_message_there_is_nothing_to_renew(self, meter: QueueMeter, room: Room) -> None:
         room.failing = 1
@@ -270,19 +273,19 @@ class TestLongCalls:
         await meter.drain()
         renewed = meter.reserve(attempt(deadline_s=0))
         await room.called(2 + 3)
-        assert [message.id for message in room.surface()] == ["usage_2"]
+        assert [message.id for message in await room.surface()] == [nth(2)]
         without.settle(USED)
         renewed.settle(USED)
         await meter.drain()
-        assert sorted((message.id, message.status) for message in room.take()) == [("usage_1", 200), ("usage_2", 200)]
+        assert sorted((message.id, message.status) for message in await room.take()) == [(nth(1), 200), (nth(2), 200)]
 
     async def test_a_reservation_that_was_forgotten_surfaces_in_the_end(
-        self, room: Room, clock: HandClock, caplog: pytest.LogCaptureFixture
+        self, room: Room, clock: ManualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        bell = Bell("usage_unsettled id=usage_1")
+        bell = Bell(f"usage_unsettled id={nth(1)}")
         caplog.handler.addFilter(bell)
         QueueMeter(room, clock, PRICES, grace_s=0.0001).reserve(attempt(deadline_s=0))
         async with asyncio.timeout(10):
             await bell.rung.wait()
         assert len(room.calls) == 1 + RENEWALS
-        assert [message.status for message in room.surface()] == [0]
+        assert [message.status for message in await room.surface()] == [0]

@@ -6,20 +6,25 @@ from datetime import timedelta
 
 import pytest
 
-from shared.adapters.sqlite.usage import SqliteUsageLedger
-from shared.adapters.storage.blobs import StorageBlobs
+from shared.adapters.memory.blobs import MemoryBlobs
+from shared.adapters.memory.clock import ManualClock
 from shared.errors import PoisonMessageError
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import POISON, UsageRecorder
-from shared.ports.usage import Consumption, UsageEvent, UsageTotal
+from shared.ports.usage import Consumption, UsageEvent, UsageLedger, UsageTotal
 from shared.wire.messages import ParkedMessage
 from shared.wire.usage import UsageMessage, parse_usage
-from tests.unit.metering.conftest import NOON, HandClock, attempt, event
+from tests.unit.metering.conftest import NOON, attempt, event
 from tests.unit.metering.room import Room
 
 
 @pytest.fixture
-def recorder(ledger: SqliteUsageLedger, shelf: StorageBlobs) -> UsageRecorder:
+def shelf() -> MemoryBlobs:
+    return MemoryBlobs()
+
+
+@pytest.fixture
+def recorder(ledger: UsageLedger, shelf: MemoryBlobs) -> UsageRecorder:
     return UsageRecorder(ledger, shelf)
 
 
@@ -27,11 +32,11 @@ def body(of: UsageEvent) -> bytes:
     return UsageMessage.model_validate(of).model_dump_json().encode()
 
 
-async def content(shelf: StorageBlobs, name: str) -> bytes:
+async def content(shelf: MemoryBlobs, name: str) -> bytes:
     return b"".join([piece async for piece in shelf.read(POISON, name)])
 
 
-async def total(ledger: SqliteUsageLedger) -> list[UsageTotal]:
+async def total(ledger: UsageLedger) -> list[UsageTotal]:
     return list(await ledger.totals("acme", "completions", start=NOON, end=NOON + timedelta(hours=1), width_s=3600))
 
 
@@ -40,7 +45,7 @@ class TestRecording:
         written = event("usage_1", key_id=None, ttft_ms=None)
         assert UsageMessage.model_validate(written) == parse_usage(body(written))
 
-    async def test_a_tripled_message_is_counted_once(self, recorder: UsageRecorder, ledger: SqliteUsageLedger) -> None:
+    async def test_a_tripled_message_is_counted_once(self, recorder: UsageRecorder, ledger: UsageLedger) -> None:
         message = parse_usage(body(event("usage_1", input_tokens=10)))
         assert [await recorder.record(message) for _ in range(3)] == [True, False, False]
         (row,) = await total(ledger)
@@ -52,23 +57,23 @@ class TestRecording:
         assert not await recorder.record(message.model_copy(update={"deferrals": 1}))
 
     async def test_what_a_call_used_reaches_the_ledger_through_meter_and_queue(
-        self, recorder: UsageRecorder, ledger: SqliteUsageLedger, room: Room, clock: HandClock
+        self, recorder: UsageRecorder, ledger: UsageLedger, room: Room, clock: ManualClock
     ) -> None:
         meter = QueueMeter(room, clock, {})
         meter.reserve(attempt()).settle(Consumption(200, input_tokens=9, output_tokens=4, cached_tokens=3))
         await meter.drain()
-        for message in room.take():
+        for message in await room.take():
             await recorder.record(message)
         (row,) = await total(ledger)
         assert (row.requests, row.input_tokens, row.output_tokens, row.cached_tokens) == (1, 9, 4, 3)
 
     async def test_a_crashed_call_reaches_the_ledger_as_its_reservation(
-        self, recorder: UsageRecorder, ledger: SqliteUsageLedger, room: Room, clock: HandClock
+        self, recorder: UsageRecorder, ledger: UsageLedger, room: Room, clock: ManualClock
     ) -> None:
         meter = QueueMeter(room, clock, {})
         meter.reserve(attempt(reserved_input_tokens=77))
         await meter.drain()
-        for message in room.surface():
+        for message in await room.surface():
             assert message.estimated
             await recorder.record(message)
         assert [row.input_tokens for row in await total(ledger)] == [77]
@@ -99,14 +104,14 @@ class TestParkedMessages:
     PARKED = ParkedMessage(code="poison_message", reason="Message version 9 is newer.", body='{"version":9}')
 
     async def test_one_is_kept_whole_in_a_blob_and_in_the_log(
-        self, recorder: UsageRecorder, shelf: StorageBlobs, caplog: pytest.LogCaptureFixture
+        self, recorder: UsageRecorder, shelf: MemoryBlobs, caplog: pytest.LogCaptureFixture
     ) -> None:
         name = await recorder.keep(self.PARKED)
         assert ParkedMessage.model_validate_json(await content(shelf, name)) == self.PARKED
         assert 'body={"version":9}' in caplog.text
 
     async def test_a_redelivered_one_is_kept_once_and_another_one_apart(
-        self, recorder: UsageRecorder, shelf: StorageBlobs
+        self, recorder: UsageRecorder, shelf: MemoryBlobs
     ) -> None:
         first = await recorder.keep(self.PARKED)
         assert await recorder.keep(self.PARKED) == first
@@ -115,7 +120,7 @@ class TestParkedMessages:
         assert json.loads(await content(shelf, first))["body"] == self.PARKED.body
 
     async def test_its_body_counts_when_it_is_put_back(
-        self, recorder: UsageRecorder, shelf: StorageBlobs, ledger: SqliteUsageLedger
+        self, recorder: UsageRecorder, shelf: MemoryBlobs, ledger: UsageLedger
     ) -> None:
         text = body(replace(event("usage_1"), input_tokens=33)).decode()
         name = await recorder.keep(ParkedMessage(code="server_error", reason="The ledger was down.", body=text))

@@ -10,19 +10,20 @@ from openai.types.admin.organization import UsageCompletionsResponse, UsageEmbed
 from starlette.requests import Request
 
 from functions.requests import read
-from shared.adapters.sqlite.usage import SqliteUsageLedger
+from shared.adapters.memory.clock import ManualClock
 from shared.errors import InvalidRequestError
 from shared.metering.reports import UsageReports
+from shared.ports.usage import UsageLedger
 from shared.wire.usage import UsageQuery
 from shared.wire.validation import parse_fields
-from tests.unit.metering.conftest import NOON, HandClock, event
+from tests.unit.metering.conftest import NOON, event
 
 DAY = int(datetime(2026, 3, 4, tzinfo=UTC).timestamp())
 HOUR = 3600
 
 
 @pytest.fixture
-def reports(ledger: SqliteUsageLedger, clock: HandClock) -> UsageReports:
+def reports(ledger: UsageLedger, clock: ManualClock) -> UsageReports:
     return UsageReports(ledger, clock)
 
 
@@ -50,7 +51,7 @@ def ask(**fields: object) -> UsageQuery:
 
 
 class TestOpenAIsClient:
-    async def test_totals_equal_what_the_calls_used(self, client: AsyncOpenAI, ledger: SqliteUsageLedger) -> None:
+    async def test_totals_equal_what_the_calls_used(self, client: AsyncOpenAI, ledger: UsageLedger) -> None:
         await ledger.record(event("1", input_tokens=100, output_tokens=20, cached_tokens=30))
         await ledger.record(event("2", NOON - timedelta(hours=3), input_tokens=11, output_tokens=2, cached_tokens=1))
         page = await client.admin.organization.usage.completions(start_time=DAY)
@@ -65,7 +66,7 @@ class TestOpenAIsClient:
         nulls = (result.project_id, result.user_id, result.api_key_id, result.model, result.batch)
         assert nulls == (None,) * 5
 
-    async def test_embeddings_have_their_own_result(self, client: AsyncOpenAI, ledger: SqliteUsageLedger) -> None:
+    async def test_embeddings_have_their_own_result(self, client: AsyncOpenAI, ledger: UsageLedger) -> None:
         await ledger.record(event("1", operation="embeddings", input_tokens=8, output_tokens=0))
         await ledger.record(event("2", operation="completions", input_tokens=99))
         page = await client.admin.organization.usage.embeddings(start_time=DAY, group_by=["model"])
@@ -75,7 +76,7 @@ class TestOpenAIsClient:
         assert (result.input_tokens, result.num_model_requests, result.model) == (8, 1, "small")
 
     async def test_grouping_and_filters_arrive_as_the_client_writes_them(
-        self, client: AsyncOpenAI, ledger: SqliteUsageLedger
+        self, client: AsyncOpenAI, ledger: UsageLedger
     ) -> None:
         await ledger.record(event("1", model="small", key_id="a", input_tokens=1))
         await ledger.record(event("2", model="large", key_id="a", input_tokens=2))
@@ -96,9 +97,7 @@ class TestOpenAIsClient:
             ("acme", "b", "large", False, 4),
         ]
 
-    async def test_walking_the_pages_sees_every_bucket_once(
-        self, client: AsyncOpenAI, ledger: SqliteUsageLedger
-    ) -> None:
+    async def test_walking_the_pages_sees_every_bucket_once(self, client: AsyncOpenAI, ledger: UsageLedger) -> None:
         for hours in range(0, 60, 7):
             await ledger.record(event(str(hours), NOON - timedelta(hours=hours), input_tokens=1))
         start, seen, page = DAY - 3 * 86400, [], None
@@ -125,7 +124,7 @@ class TestBuckets:
         assert [bucket.results for bucket in page.data] == [[], []]
 
     async def test_the_first_and_the_last_are_cut_to_the_range_and_count_only_it(
-        self, reports: UsageReports, ledger: SqliteUsageLedger
+        self, reports: UsageReports, ledger: UsageLedger
     ) -> None:
         for minute in (9, 10, 59, 60, 119, 120, 129, 130):
             at = datetime.fromtimestamp(DAY + minute * 60, UTC)
@@ -134,14 +133,14 @@ class TestBuckets:
         assert found == [(600, 3600, 2), (3600, 7200, 2), (7200, 7800, 2)]
 
     async def test_a_range_inside_one_bucket_counts_only_itself(
-        self, reports: UsageReports, ledger: SqliteUsageLedger
+        self, reports: UsageReports, ledger: UsageLedger
     ) -> None:
         for minute in (1, 2, 3, 4):
             await ledger.record(event(str(minute), datetime.fromtimestamp(DAY + minute * 60, UTC)))
         assert await self.starts(reports, start_time=DAY + 120, end_time=DAY + 240) == [(120, 240, 2)]
 
     async def test_a_range_without_an_end_holds_what_was_used_this_second(
-        self, reports: UsageReports, ledger: SqliteUsageLedger, clock: HandClock
+        self, reports: UsageReports, ledger: UsageLedger, clock: ManualClock
     ) -> None:
         await ledger.record(event("1"))
         found = await self.starts(reports, start_time=DAY + 11 * HOUR, bucket_width="1h")
@@ -149,7 +148,7 @@ class TestBuckets:
         clock.advance(30.5)
         assert await self.starts(reports, start_time=DAY) == [(0, 12 * HOUR + 31, 1)]
 
-    async def test_minutes_come_from_the_events(self, reports: UsageReports, ledger: SqliteUsageLedger) -> None:
+    async def test_minutes_come_from_the_events(self, reports: UsageReports, ledger: UsageLedger) -> None:
         await ledger.record(event("1", NOON - timedelta(seconds=61)))
         query = {"start_time": DAY + 12 * HOUR - 180, "end_time": DAY + 12 * HOUR, "bucket_width": "1m"}
         assert [count for _, _, count in await self.starts(reports, **query)] == [0, 1, 0]
@@ -166,7 +165,7 @@ class TestBuckets:
 
 class TestWhatCounts:
     @pytest.fixture(autouse=True)
-    async def used(self, ledger: SqliteUsageLedger) -> None:
+    async def used(self, ledger: UsageLedger) -> None:
         await ledger.record(event("1", source="api", input_tokens=1))
         await ledger.record(event("2", source="indexing", input_tokens=2))
         await ledger.record(event("3", source="retrieval", input_tokens=4))
