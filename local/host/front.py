@@ -13,7 +13,7 @@ from local.host.proxy import Proxy
 from local.host.requests import BodyTooLargeError, Request
 from local.host.routes import Route, RouteTable
 
-_BLOB_WEBHOOK = "/runtime/webhooks/blobs"
+BLOB_WEBHOOK = "/runtime/webhooks/blobs"
 _STATUS = "/admin/host/status"
 _LINGER_S = 2.0
 
@@ -42,7 +42,7 @@ class Front:
 
     async def answer(self, request: Request) -> bool:
         request.open_body()
-        if request.path == _BLOB_WEBHOOK and self._blobs is not None:
+        if request.path == BLOB_WEBHOOK and self._blobs is not None:
             return await self._event_grid(request, self._blobs)
         if request.path == _STATUS:
             return request.answer(200, {"id": self._config.identity, "state": "Running", "processUptime": 0})

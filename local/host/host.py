@@ -6,16 +6,17 @@ import logging
 from local.host.banner import banner
 from local.host.blobs import BlobTrigger, event_grid_functions
 from local.host.config import HostConfig, read_host_json
-from local.host.front import Front
+from local.host.front import BLOB_WEBHOOK, Front
 from local.host.functions import Function, described
 from local.host.invocation import Invoker
 from local.host.outputs import Outputs
 from local.host.pool import WorkerPool
 from local.host.process import AppError
 from local.host.proxy import Proxy
-from local.host.queues import QueueListener, QueueSource, queue_trigger
+from local.host.queues import QueueListener, queue_trigger
 from local.host.routes import RouteTable
 from local.host.storage import Storage
+from local.host.timers import TimerListener
 
 _KINDS = ("httptrigger", "queuetrigger", "blobtrigger", "timertrigger")
 _SETTLE_S = 5.0
@@ -34,12 +35,18 @@ class Host:
         outputs = Outputs(self._storage, base64_queues=self._settings.queues.base64)
         self._invoker = Invoker(self._pool, outputs, self._settings.function_timeout_s)
         self._proxy = Proxy(self._pool, self._invoker, config.idle_s)
-        self._listeners: list[QueueListener] = []
+        self._listeners: list[QueueListener | TimerListener] = []
         self._front: Front | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.config.port}"
+
+    @property
+    def blob_webhooks(self) -> tuple[str, ...]:
+        """Where Event Grid delivers, one address for each blob function."""
+        blobs = [function for function in self.functions if function.trigger.kind == "blobtrigger"]
+        return tuple(f"{self.url}{BLOB_WEBHOOK}?functionName={function.full_name}" for function in blobs)
 
     @property
     def worker_pids(self) -> list[int]:
@@ -59,10 +66,10 @@ class Host:
         self._check()
         blobs = self._blob_trigger()
         routes = RouteTable(self.functions, self._settings.route_prefix)
+        listeners = [*self._queue_listeners(blobs), *self._timers()]
         self._front = Front(self.config, routes, self._proxy, blobs)
         await self._front.start()
-        for source in self._sources(blobs):
-            listener = QueueListener(source, self.config, self._storage, self._pool)
+        for listener in listeners:
             self._listeners.append(listener)
             await listener.start()
         _log.info("%s", banner(self.url, self.functions, routes))
@@ -93,7 +100,13 @@ class Host:
         functions = event_grid_functions(self.functions)
         return BlobTrigger(functions, self.config.identity, self._storage, self._invoker) if functions else None
 
-    def _sources(self, blobs: BlobTrigger | None) -> list[QueueSource]:
+    def _queue_listeners(self, blobs: BlobTrigger | None) -> list[QueueListener]:
         queues = [function for function in self.functions if function.trigger.kind == "queuetrigger"]
         sources = [queue_trigger(function, self._settings.queues, self._invoker) for function in queues]
-        return [*sources, *([blobs.source(self._settings)] if blobs else [])]
+        sources += [blobs.source(self._settings)] if blobs else []
+        return [QueueListener(source, self.config, self._storage, self._pool) for source in sources]
+
+    def _timers(self) -> list[TimerListener]:
+        timers = [function for function in self.functions if function.trigger.kind == "timertrigger"]
+        identity = self.config.identity
+        return [TimerListener(timer, identity, self._storage, self._pool, self._invoker) for timer in timers]
