@@ -59,7 +59,7 @@ class Parts:
     embedder: Embedder
     chunks: Chunks
     clock: Clock
-    limits: BatchLimits
+    limits: BatchLimits = field(default_factory=BatchLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from shared.ports.records import DocumentRecord, DocumentState, FileRecord, LastError, VectorStoreRecord
 from shared.wire.files import FileObject
 from shared.wire.lists import ListPage
-from shared.wire.vector_stores import AttachedFile, FileCounts, FileError, FileStatus, VectorStoreObject
+from shared.wire.vector_stores import AttachedFile, FileCounts, FileError, FileErrorCode, FileStatus, VectorStoreObject
 
 STATUS: dict[DocumentState, FileStatus] = {
     "queued": "in_progress",
@@ -17,6 +17,14 @@ STATUS: dict[DocumentState, FileStatus] = {
     "empty": "failed",
     "deleted": "cancelled",
 }
+
+_ERROR_CODES: dict[str, FileErrorCode] = {
+    "unsupported_file": "unsupported_file",
+    "invalid_file": "invalid_file",
+    "needs_ocr": "unsupported_file",
+    "empty": "invalid_file",
+}
+"""OpenAI has three words; which document needs OCR and which is empty, the message tells."""
 
 
 def file_object(record: FileRecord) -> FileObject:
@@ -70,11 +78,7 @@ def attached_file(document: DocumentRecord) -> AttachedFile:
 
 
 def _file_error(error: LastError) -> FileError:
-    match error.code:
-        case "unsupported_file" | "invalid_file":
-            return FileError(code=error.code, message=error.message)
-        case _:
-            return FileError(code="server_error", message=error.message)
+    return FileError(code=_ERROR_CODES.get(error.code, "server_error"), message=error.message)
 
 
 def list_page[Item: FileObject | VectorStoreObject | AttachedFile](data: list[Item], has_more: bool) -> ListPage[Item]:

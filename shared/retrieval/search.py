@@ -61,15 +61,12 @@ class _Asked:
     store_id: str
 
 
-_WEIGHTS = Weights()
-
-
 @dataclass(frozen=True, slots=True)
 class Searcher:
     stores: Records[VectorStoreRecord]
     chunks: Chunks
     embedder: Embedder
-    weights: Weights = _WEIGHTS
+    weights: Weights = field(default_factory=Weights)
     relevance: Relevance = field(default_factory=Relevance)
 
     async def search(

@@ -60,8 +60,11 @@ class AttachedFileQuery(ListQuery):
     filter: FileStatus | None = None
 
 
+FileErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
+
+
 class FileError(BaseModel):
-    code: Literal["server_error", "unsupported_file", "invalid_file"]
+    code: FileErrorCode
     message: str
 
 

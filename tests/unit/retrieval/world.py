@@ -1,0 +1,248 @@
+"""Services over the memory adapters: one storage, and as many processes as a test wants to start and kill."""
+
+import asyncio
+import functools
+import hashlib
+import math
+import random
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from shared.adapters.memory.blobs import MemoryBlobs
+from shared.adapters.memory.chunks import MemoryChunks
+from shared.adapters.memory.clock import ManualClock
+from shared.adapters.memory.queues import MemoryQueues, Message
+from shared.adapters.memory.records import MemoryRecords
+from shared.errors import CapacityError, DocumentError
+from shared.ports.blobs import DOCUMENTS
+from shared.ports.chunks import Chunk, Chunks
+from shared.ports.keys import Caller
+from shared.ports.models import Embeddings
+from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
+from shared.ports.usage import Source
+from shared.retrieval.attachments import Attachments
+from shared.retrieval.claims import Claims
+from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.files import Files
+from shared.retrieval.first_sight import DroppedFiles
+from shared.retrieval.folders import Folders
+from shared.retrieval.generations import BatchLimits, Builder, Parts
+from shared.retrieval.indexing import Indexer
+from shared.retrieval.reconcile import Reconciler
+from shared.retrieval.removal import Removal
+from shared.retrieval.search import Searcher
+from shared.retrieval.vector_stores import VectorStores
+from shared.wire.files import FileForm, FileObject
+from shared.wire.messages import BlobMessage, parse_document_event
+from shared.wire.uploads import Upload
+
+TENANT = "acme"
+CALLER = Caller(TENANT, "key-1")
+DIMENSIONS = 64
+
+
+class WordsEmbedder:
+    """Counts hashed words: texts that share words are near each other, and nothing is ever random."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.callers: list[tuple[Caller, Source]] = []
+
+    async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
+        self.texts += texts
+        self.callers.append((caller, source))
+        return Embeddings(tuple(_vector(text) for text in texts), sum(len(text.split()) for text in texts))
+
+
+def _vector(text: str) -> tuple[float, ...]:
+    counts = [0.0] * DIMENSIONS
+    for word in re.findall(r"\w+", text.casefold()):
+        counts[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % DIMENSIONS] += 1
+    length = math.sqrt(math.sumprod(counts, counts)) or 1.0
+    return tuple(count / length for count in counts)
+
+
+class ParagraphReader:
+    """Text files, a passage for each paragraph; a first line `# Title` is the heading of all. Form feeds end pages."""
+
+    async def extract(self, path: Path, filename: str) -> Extracted:
+        content = await asyncio.to_thread(path.read_bytes)
+        if content.startswith(b"\x00"):
+            raise DocumentError(f"{filename!r} is of no known format.", code="unsupported_file")
+        if not content:
+            raise DocumentError(f"{filename!r} is empty.", code="empty")
+        text = content.decode()
+        headings = (text[2 : text.index("\n")],) if text.startswith("# ") else ()
+        found = [(m.start(), m.group()) for m in re.finditer(r"[^\n](?:[^\n]|\n(?!\n))*", text) if m.group().strip()]
+        pages = [text[:start].count("\f") + 1 for start, _ in found]
+        passages = [
+            Passage(piece, start, start + len(piece), page, page, headings, len(piece.split()))
+            for (start, piece), page in zip(found, pages, strict=True)
+        ]
+        return Extracted(tuple(passages), len(text), max(pages))
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Lets a process make so many steps, then kills it. Every call to a port is two: before and after its effect."""
+
+    steps: int | None = None
+    yields: random.Random | None = None
+    spent: int = 0
+
+    async def step(self) -> None:
+        for _ in range(self.yields.randrange(4) if self.yields else 0):
+            await asyncio.sleep(0)  # lets other tasks go first, waits for nothing
+        self.spent += 1
+        if self.steps is not None and self.spent > self.steps:
+            raise Killed
+
+
+class Fused:
+    """An adapter as a process sees it that may die at any moment."""
+
+    def __init__(self, adapter: object, fuse: Fuse) -> None:
+        self._adapter = adapter
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        method: Callable[..., Awaitable[Any]] = getattr(self._adapter, name)
+        if not asyncio.iscoroutinefunction(method):
+            return method
+
+        @functools.wraps(method)
+        async def fused(*args: Any, **kwargs: Any) -> Any:
+            await self._fuse.step()
+            result = await method(*args, **kwargs)
+            await self._fuse.step()
+            return result
+
+        return fused
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    files: Files
+    vector_stores: VectorStores
+    attachments: Attachments
+    folders: Folders
+    indexer: Indexer
+    searcher: Searcher
+
+
+@dataclass(slots=True)
+class World:
+    """What outlives a process. `process()` starts one; `services` is one that never dies."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
+    chunks: Chunks = field(default_factory=lambda: MemoryChunks(dimensions=DIMENSIONS))
+    stores: Records[VectorStoreRecord] = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
+    folders: Records[FolderRecord] = field(default_factory=lambda: MemoryRecords(FolderRecord))
+    files: Records[FileRecord] = field(default_factory=lambda: MemoryRecords(FileRecord))
+    documents: Records[DocumentRecord] = field(default_factory=lambda: MemoryRecords(DocumentRecord))
+    embedder: Any = field(default_factory=WordsEmbedder)
+    reader: Any = field(default_factory=ParagraphReader)
+    lease_s: float = 60
+    queues: MemoryQueues = field(init=False)
+    services: Services = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queues = MemoryQueues(self.clock)
+        self.services = self.process(Fuse())
+
+    def process(self, fuse: Fuse) -> Services:
+        def fused(adapter: object) -> Any:
+            return Fused(adapter, fuse)
+
+        documents, blobs, chunks, embedder = map(fused, (self.documents, self.blobs, self.chunks, self.embedder))
+        stores, files, queues = map(fused, (self.stores, self.files, self.queues))
+        folders = Folders(stores, fused(self.folders), documents, self.clock)
+        removal = Removal(documents, chunks)
+        attachments = Attachments(stores, files, documents, blobs, chunks, queues, removal, self.clock)
+        searcher = Searcher(stores, chunks, embedder)
+        parts = Parts(blobs, fused(self.reader), embedder, chunks, self.clock, BatchLimits(texts=2, tokens=1000))
+        reconciler = Reconciler(
+            stores=stores,
+            documents=documents,
+            blobs=blobs,
+            chunks=chunks,
+            dropped=DroppedFiles(files, self.clock),
+            claims=Claims(documents, self.clock, lease_s=self.lease_s),
+            removal=removal,
+            builder=Builder(parts),
+        )
+        return Services(
+            files=Files(files, blobs, attachments, self.clock),
+            vector_stores=VectorStores(stores, documents, folders, attachments, searcher, self.clock),
+            attachments=attachments,
+            folders=folders,
+            indexer=Indexer(documents, blobs, queues, folders, reconciler),
+            searcher=searcher,
+        )
+
+    async def upload(self, content: str | bytes, filename: str = "a.txt", caller: Caller = CALLER) -> FileObject:
+        raw = content.encode() if isinstance(content, str) else content
+        form = FileForm(file=Upload(filename, "text/plain", len(raw), BytesIO(raw)), purpose="assistants")
+        return await self.services.files.create(caller, form)
+
+    async def drop(self, name: str, content: str | bytes) -> None:
+        """A blob into `documents`, with its event."""
+        raw = content.encode() if isinstance(content, str) else content
+        await self.blobs.upload(DOCUMENTS, name, BytesIO(raw))
+        await self.announce(name)
+
+    async def remove(self, name: str) -> None:
+        await self.blobs.delete(DOCUMENTS, name)
+        await self.announce(name)
+
+    async def announce(self, name: str) -> None:
+        await self.queues.put("documents", BlobMessage(blob_name=name).model_dump_json().encode())
+
+    async def deliver(self, message: Message, services: Services) -> None:
+        """As the consumer does: deferred work is a new message; what fails or dies comes back as it was."""
+        event = parse_document_event(message.body)
+        try:
+            await services.indexer.handle(event, message.receipt.message_id)
+        except CapacityError as error:
+            await self.queues.put("documents", message.body, delay_s=error.retry_after_s or 5)
+        await self.queues.delete("documents", message.receipt)
+
+    async def settle(self) -> None:
+        """Deliver everything, also what waits for later, until the queue is empty."""
+        for _ in range(200):
+            for message in await self.queues.take("documents", limit=1):
+                await self.deliver(message, self.services)
+            if not self.queues.waiting("documents"):
+                return
+            self.clock.advance(10)
+        raise AssertionError(f"The queue never empties: {self.queues.waiting('documents')}")
+
+    async def only_store(self) -> VectorStoreRecord:
+        (stored,) = (await self.stores.list(TENANT)).items
+        return stored.value
+
+    async def only_document(self) -> DocumentRecord:
+        (stored,) = (await self.documents.list(TENANT)).items
+        return stored.value
+
+    async def texts(self, store_id: str, query: str = "text") -> list[str]:
+        found = await self.services.searcher.search(CALLER, [store_id], query, limit=50)
+        return [passage.text for passage in found]
+
+    async def visible(self, document: DocumentRecord) -> Sequence[Chunk]:
+        return await self.chunks.list(document.tenant, document.store_id, document.id)
+
+    async def hidden(self, document: DocumentRecord) -> int:
+        """How many chunks are left over that nobody can see. Destroys the document's index to find out."""
+        visible = len(await self.visible(document))
+        await self.chunks.retire(document.tenant, document.store_id, document.id, 10**6)
+        return await self.chunks.sweep(document.tenant, document.store_id, document.id) - visible
