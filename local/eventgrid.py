@@ -132,9 +132,7 @@ class Player:
             for blob in present.values()
             if played.get(blob.name) != _etag(blob)
         ]
-        gone = [
-            _Change(name, blob, None, _event(_DELETED, container, blob, None)) for blob in played if blob not in present
-        ]
+        gone = [blob for blob in played if blob not in present]
         return changes + [_Change(name, blob, None, _event(_DELETED, container, blob, None)) for blob in gone]
 
     async def _play(self, change: _Change) -> None:
