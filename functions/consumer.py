@@ -88,7 +88,7 @@ async def _park(
 ) -> None:
     log.error("parked queue=%s code=%s reason=%s", queue, error.code, error)
     parked = ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
-    poison: Literal["documents-poison", "usage-poison"] = f"{queue}-poison"
+    poison = "documents-poison" if queue == "documents" else "usage-poison"
     await platform.queues.put(poison, parked.model_dump_json().encode())
 
 

@@ -48,7 +48,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str = Field(pattern=r"^(sqlite:///.+|memory:)$", description="where records, chunks and the ledger live")
+    store: str = Field(pattern=r"^sqlite:///.+$", description="where records, chunks and the ledger live")
     models: Annotated[Mapping[str, ModelSettings], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
         min_length=1, description="JSON catalogue: model name to its deployments"
     )

@@ -43,6 +43,18 @@ class HttpModels:
             raise _unreachable(deployment) from error
         return _HttpAnswer(response, deployment, deadline_s)
 
+    async def probe(self, deployment: Deployment) -> None:
+        """Raise OverloadedError when nobody answers at the deployment's endpoint. Spends no tokens."""
+        import aiohttp
+
+        url = f"{deployment.endpoint.rstrip('/')}/models"
+        timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
+        try:
+            async with self._session().get(url, headers=_headers(deployment), timeout=timeout) as response:
+                await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unreachable(deployment) from error
+
 
 def _headers(deployment: Deployment) -> dict[str, str]:
     headers = {"content-type": "application/json"}

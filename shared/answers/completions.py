@@ -1,6 +1,6 @@
 """Chat completions that we write or change ourselves, plain and as events."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -106,12 +106,13 @@ async def stream_written(
     text: str, context: Context, *, completion_id: str, model: str, at: datetime, include_usage: bool
 ) -> AsyncGenerator[bytes]:
     head = _head("chat.completion.chunk", completion_id, model, at)
-    chunk: Callable[..., bytes] = lambda delta, finish: sse.event_of(  # noqa: E731
-        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-    )
+
+    def chunk(delta: Mapping[str, object], finish_reason: str | None = None) -> bytes:
+        return sse.event_of({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
+
     yield b""
-    yield chunk({"role": "assistant", "content": "", "context": context.model_dump()}, None)
-    yield chunk({"content": text}, None)
+    yield chunk({"role": "assistant", "content": "", "context": context.model_dump()})
+    yield chunk({"content": text})
     yield chunk({}, "stop")
     if include_usage:
         yield sse.event_of({**head, "choices": [], "usage": NO_USAGE})

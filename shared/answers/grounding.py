@@ -24,7 +24,8 @@ def question_of(messages: Sequence[Message]) -> str:
         return ""
     if isinstance(last.content, str):
         return last.content
-    return "\n".join(part["text"] for part in last.content if isinstance(part.get("text"), str))  # pyright: ignore[reportArgumentType, reportCallIssue] -- just checked
+    texts = (part.get("text") for part in last.content)
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def pack(passages: Sequence[Passage], budget_tokens: int) -> tuple[Passage, ...]:

@@ -1,8 +1,8 @@
 """Messages of our queues. Each says where to look, never what was seen: handlers read the truth again."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import PoisonMessageError
 from shared.wire.validation import explain, json_of
@@ -58,7 +58,9 @@ class ParkedMessage(BaseModel):
 
 _SUBJECT = "/blobServices/default/containers/documents/blobs/"
 _BLOB_EVENTS = ("Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobRenamed")
-_ours: TypeAdapter[DocumentMessage | BlobMessage] = TypeAdapter(DocumentMessage | BlobMessage)
+_ours: TypeAdapter[DocumentMessage | BlobMessage] = TypeAdapter(
+    Annotated[DocumentMessage | BlobMessage, Field(discriminator="kind")]
+)
 
 
 def parse_document_event(body: bytes) -> DocumentMessage | BlobMessage:

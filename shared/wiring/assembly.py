@@ -1,0 +1,167 @@
+"""Which adapter stands behind which port, and which service is given what."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.adapters.http import HttpPool
+from shared.adapters.key_file import KeyFile
+from shared.adapters.models import HttpModels
+from shared.adapters.storage.auth import StorageAccount
+from shared.adapters.storage.blobs import StorageBlobs
+from shared.adapters.storage.queues import StorageQueues
+from shared.adapters.system import SystemClock
+from shared.adapters.tokens import O200kTokens
+from shared.answers.chat import ChatAnswers
+from shared.answers.embeddings import EmbeddingAnswers
+from shared.answers.models import ModelAnswers
+from shared.gateway.attempts import Upstreams, Waits
+from shared.gateway.catalogue import Catalogue, Model
+from shared.gateway.chat import ChatGateway
+from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
+from shared.metering.meter import QueueMeter
+from shared.metering.recording import UsageRecorder
+from shared.metering.reports import UsageReports
+from shared.ports.blobs import Blobs
+from shared.ports.models import Deployment, Embedder, Price
+from shared.ports.queues import Queues
+from shared.retrieval.attachments import Attachments
+from shared.retrieval.claims import Claims
+from shared.retrieval.extraction import Extractor
+from shared.retrieval.files import Files
+from shared.retrieval.first_sight import DroppedFiles
+from shared.retrieval.folders import Folders
+from shared.retrieval.generations import BatchLimits, Builder, Parts
+from shared.retrieval.indexing import Indexer
+from shared.retrieval.reconcile import Reconciler
+from shared.retrieval.removal import Removal
+from shared.retrieval.search import Searcher
+from shared.retrieval.vector_stores import VectorStores
+from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
+from shared.tenancy.keys import KeyRing
+from shared.wiring.platform import Limits, Platform
+from shared.wiring.probes import probes
+from shared.wiring.stores import Stores, open_stores
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    queues: Queues
+    blobs: Blobs
+
+
+def assemble(environ: Mapping[str, str] | None = None) -> Platform:
+    """Build everything from the settings; nothing is opened before it is used. Raise ConfigurationError."""
+    settings = Settings.load(environ)
+    pool, clock = HttpPool(), SystemClock()
+    account = _account(settings)
+    queues, blobs = StorageQueues(account, pool), StorageBlobs(account)
+    catalogue = _catalogue(settings)
+    meter = QueueMeter(queues, clock, _prices(settings))
+    tokens = O200kTokens()
+    waits = Waits(settings.deadline_s, settings.first_event_s, min(15, settings.idle_s), settings.idle_s)
+    models = HttpModels(pool)
+    upstreams = Upstreams(models, meter, tokens, clock, waits)
+    embedding_gateway = EmbeddingGateway(catalogue, upstreams)
+    embedding_model = _embedding_model(settings, catalogue)
+    embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
+    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
+    extractor = Extractor()
+    retrieval = _retrieval(stores, _Storage(queues, blobs), embedder, extractor, clock, lease_s=settings.lease_s)
+
+    async def close() -> None:
+        await meter.drain()
+        await asyncio.gather(extractor.close(), blobs.close(), queues.close())
+        await pool.close()
+        await stores.close()
+
+    return Platform(
+        limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
+        keys=KeyRing(KeyFile(Path(settings.keys_file) if settings.keys_file else None), pepper=settings.key_pepper),
+        chat=ChatAnswers(ChatGateway(catalogue, upstreams), catalogue, retrieval.searcher, clock),
+        embeddings=EmbeddingAnswers(embedding_gateway),
+        models=ModelAnswers(catalogue),
+        files=retrieval.files,
+        vector_stores=retrieval.vector_stores,
+        attachments=retrieval.attachments,
+        indexer=retrieval.indexer,
+        usage=UsageReports(stores.ledger, clock),
+        recorder=UsageRecorder(stores.ledger, blobs),
+        queues=queues,
+        probes=probes(stores, queues, blobs, models, catalogue),
+        close=close,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Retrieval:
+    files: Files
+    vector_stores: VectorStores
+    attachments: Attachments
+    indexer: Indexer
+    searcher: Searcher
+
+
+def _retrieval(
+    stores: Stores, storage: _Storage, embedder: Embedder, extractor: Extractor, clock: SystemClock, *, lease_s: float
+) -> _Retrieval:
+    blobs, queues, chunks, documents = storage.blobs, storage.queues, stores.chunks, stores.documents
+    folders = Folders(stores.vector_stores, stores.folders, documents, clock)
+    removal = Removal(documents, chunks)
+    searcher = Searcher(stores.vector_stores, chunks, embedder)
+    attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
+    reconciler = Reconciler(
+        stores=stores.vector_stores,
+        documents=documents,
+        blobs=blobs,
+        chunks=chunks,
+        dropped=DroppedFiles(stores.files, clock),
+        claims=Claims(documents, clock, lease_s=lease_s),
+        removal=removal,
+        builder=Builder(Parts(blobs, extractor, embedder, chunks, clock, BatchLimits())),
+    )
+    return _Retrieval(
+        files=Files(stores.files, blobs, attachments, clock),
+        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, searcher, clock),
+        attachments=attachments,
+        indexer=Indexer(documents, blobs, queues, folders, reconciler),
+        searcher=searcher,
+    )
+
+
+def _account(settings: Settings) -> StorageAccount:
+    try:
+        return StorageAccount.parse(settings.storage_connection)
+    except ValueError as error:
+        raise ConfigurationError(f"AzureWebJobsStorage is wrong: {error}") from error
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    return Catalogue({name: _model(name, model) for name, model in settings.models.items()})
+
+
+def _model(name: str, model: ModelSettings) -> Model:
+    deployments = tuple(
+        Deployment(one.id, one.endpoint, one.kind, one.model, one.api_key, _price(one)) for one in model.deployments
+    )
+    return Model(name, model.kind, deployments, model.context_tokens, model.dimensions)
+
+
+def _prices(settings: Settings) -> dict[str, Price]:
+    return {one.id: _price(one) for model in settings.models.values() for one in model.deployments}
+
+
+def _price(one: DeploymentSettings) -> Price:
+    return Price(round(one.input_usd * 1e6), round(one.cached_usd * 1e6), round(one.output_usd * 1e6))
+
+
+def _embedding_model(settings: Settings, catalogue: Catalogue) -> Model:
+    models = [model for model in catalogue.all() if model.kind == "embedding"]
+    wanted = [model for model in models if settings.embedding_model in (None, model.name)]
+    if len(wanted) != 1:
+        names = sorted(model.name for model in models)
+        raise ConfigurationError(
+            f"FLIGHTDECK_EMBEDDING_MODEL is {settings.embedding_model!r}; it must name one of {names}."
+        )
+    return wanted[0]

@@ -1,0 +1,47 @@
+"""Everything a trigger may call."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.answers.chat import ChatAnswers
+    from shared.answers.embeddings import EmbeddingAnswers
+    from shared.answers.models import ModelAnswers
+    from shared.metering.recording import UsageRecorder
+    from shared.metering.reports import UsageReports
+    from shared.ports.queues import Queues
+    from shared.retrieval.attachments import Attachments
+    from shared.retrieval.files import Files
+    from shared.retrieval.indexing import Indexer
+    from shared.retrieval.vector_stores import VectorStores
+    from shared.tenancy.keys import KeyRing
+
+type Probe = Callable[[], Awaitable[object]]
+"""Asks one dependency whether it answers. Raises PlatformError when it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_body_bytes: int
+    max_file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Every service, ready to use."""
+
+    limits: Limits
+    keys: "KeyRing"
+    chat: "ChatAnswers"
+    embeddings: "EmbeddingAnswers"
+    models: "ModelAnswers"
+    files: "Files"
+    vector_stores: "VectorStores"
+    attachments: "Attachments"
+    indexer: "Indexer"
+    usage: "UsageReports"
+    recorder: "UsageRecorder"
+    queues: "Queues"
+    probes: Mapping[str, Probe]
+    close: Callable[[], Awaitable[None]]

@@ -1,0 +1,127 @@
+"""The whole product on real parts: Azurite, the local Functions host with a worker process, the scripted models."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+from openai import AsyncAzureOpenAI, AsyncOpenAI
+
+from local.azurite import Azurite
+from local.host.config import HostConfig
+from local.host.host import Host
+from tests.upstream import ScriptedUpstream
+
+ROOT = Path(__file__).parents[2]
+PEPPER = "a pepper for tests"
+KEYS = {"acme": "fd_test_acme_0123456789", "other": "fd_test_other_0123456789"}
+
+
+@dataclass
+class Deck:
+    """A running product. `acme` and `other` are two tenants with a key each."""
+
+    host: Host
+    upstream: ScriptedUpstream
+    storage: str
+    clients: AsyncExitStack
+
+    @property
+    def url(self) -> str:
+        return self.host.url
+
+    def client(self, tenant: str = "acme") -> AsyncOpenAI:
+        return self._kept(AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEYS[tenant], max_retries=0))
+
+    def azure_client(self, tenant: str = "acme") -> AsyncAzureOpenAI:
+        version = "2025-04-01-preview"
+        client = AsyncAzureOpenAI(azure_endpoint=self.url, api_key=KEYS[tenant], api_version=version, max_retries=0)
+        return self._kept(client)
+
+    def _kept[Client: AsyncOpenAI](self, client: Client) -> Client:
+        self.clients.push_async_callback(client.close)
+        return client
+
+    def http(self, tenant: str | None = "acme") -> httpx2.AsyncClient:
+        headers = {"authorization": f"Bearer {KEYS[tenant]}"} if tenant else {}
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60)
+
+    def blobs(self) -> BlobServiceClient:
+        return BlobServiceClient.from_connection_string(self.storage)
+
+    def queues(self) -> QueueServiceClient:
+        return QueueServiceClient.from_connection_string(self.storage)
+
+
+async def eventually[T](look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], *, timeout_s: float = 60) -> T:
+    """Look until it holds; fail with what was seen last."""
+    seen: T | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not holds(seen := await look()):
+                await asyncio.sleep(0.05)
+            return seen
+    except TimeoutError:
+        raise AssertionError(f"Not within {timeout_s} s; last seen: {seen!r}") from None
+
+
+@asynccontextmanager
+async def running(folder: Path, azurite: Azurite, upstream: ScriptedUpstream, **settings: str) -> AsyncIterator[Deck]:
+    """Start the product with its store in the folder; `settings` are laid over the defaults."""
+    keys = folder / "keys.json"
+    keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
+    env = {
+        "FLIGHTDECK_STORE": f"sqlite:///{folder / 'store.db'}",
+        "FLIGHTDECK_MODELS": json.dumps(catalogue(upstream)),
+        "FLIGHTDECK_KEYS_FILE": str(keys),
+        "FLIGHTDECK_KEY_PEPPER": PEPPER,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **settings,
+    }
+    config = HostConfig(
+        app_dir=ROOT,
+        port=free_port(),
+        storage=azurite.connection_string,
+        env=env,
+        max_poll_s=0.2,
+        host_id=f"test-{os.getpid()}",
+    )
+    host = Host(config)
+    await host.start()
+    try:
+        async with AsyncExitStack() as clients:
+            yield Deck(host, upstream, azurite.connection_string, clients)
+    finally:
+        await host.stop()
+
+
+def catalogue(upstream: ScriptedUpstream) -> dict[str, Any]:
+    def deployment(model: str, endpoint: str = upstream.endpoint) -> dict[str, Any]:
+        return {"deployments": [{"id": f"scripted-{model}", "endpoint": endpoint, "model": model, "input_usd": 1}]}
+
+    return {
+        "chat": deployment("chat") | {"context_tokens": 4000},
+        "embedding": deployment("embedding") | {"kind": "embedding", "dimensions": 384, "context_tokens": 512},
+        "down": deployment("down", "http://127.0.0.1:9/v1"),
+    }
+
+
+def _key(tenant: str, secret: str) -> dict[str, Any]:
+    digest = hmac.digest(PEPPER.encode(), secret.encode(), hashlib.sha256).hex()
+    return {"id": f"key-{tenant}", "hmac": digest, "tenant": tenant, "principals": [f"{tenant}-staff"]}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
