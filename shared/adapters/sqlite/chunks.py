@@ -118,14 +118,11 @@ class SqliteChunks:
 
     def _prepare_one(self, chunk: Chunk) -> _Prepared:
         embedding = vectors.exact(chunk.embedding, self._dimensions)
-        body = _chunk.dump_json(replace(chunk, embedding=()), warnings="error")
-        if len(body) > MAX_RECORD_BYTES:
-            raise TooLargeError(f"Chunk {chunk.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
         return _Prepared(
             id=chunk.id,
             ordinal=chunk.ordinal,
             acl=tuple(sorted(set(chunk.acl))),
-            body=body.decode(),
+            body=_body(chunk),
             terms=lexical.indexed(chunk.text),
             embedding=embedding,
             vector=vectors.scannable(embedding),
@@ -147,6 +144,17 @@ class SqliteChunks:
                 )
             return True
         return False
+
+
+def _body(chunk: Chunk) -> str:
+    """All but the embedding, which has a table of its own."""
+    try:
+        body = _chunk.dump_json(replace(chunk, embedding=()), warnings="error")
+    except ValueError as error:
+        raise InvalidRequestError(f"Chunk {chunk.id!r} cannot be written as JSON: {error}.") from error
+    if len(body) > MAX_RECORD_BYTES:
+        raise TooLargeError(f"Chunk {chunk.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
+    return body.decode()
 
 
 def _write(connection: "apsw.Connection", place: generations.Place, chunk: _Prepared) -> None:

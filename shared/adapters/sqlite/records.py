@@ -113,7 +113,10 @@ class SqliteRecords[T: Record]:
             raise PreconditionFailedError(f"{self._kind} {record_id!r} has changed meanwhile.")
 
     def _body(self, value: T) -> str:
-        body = self._json.dump_json(value, warnings="error")
+        try:
+            body = self._json.dump_json(value, warnings="error")
+        except ValueError as error:
+            raise InvalidRequestError(f"{self._kind} {value.id!r} cannot be written as JSON: {error}.") from error
         if len(body) > MAX_RECORD_BYTES:
             raise TooLargeError(f"{self._kind} {value.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
         return body.decode()

@@ -1,0 +1,51 @@
+"""Blobs in a dictionary, whole."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.errors import NotFoundError, PreconditionFailedError
+from shared.ports.blobs import BlobProperties
+
+_PIECE_BYTES = 64 * 1024
+_DEFAULT_TYPE = "application/octet-stream"
+
+
+class MemoryBlobs:
+    """Implements `Blobs`. ETags are quoted, as HTTP has them."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[tuple[str, str], tuple[BlobProperties, bytes]] = {}
+        self._etags = count(1)
+
+    async def head(self, container: str, name: str) -> BlobProperties:
+        return self._find(container, name)[0]
+
+    async def upload(
+        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
+    ) -> BlobProperties:
+        content = await asyncio.to_thread(source.read)
+        written = BlobProperties(f'"0x{next(self._etags):X}"', len(content), content_type or _DEFAULT_TYPE)
+        self._blobs[container, name] = written, content
+        return written
+
+    async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
+        found, content = self._find(container, name)
+        if if_match.strip('"') != found.etag.strip('"'):
+            raise PreconditionFailedError(f"Blob {name!r} in {container!r} has changed.")
+        await asyncio.to_thread(target.write_bytes, content)
+
+    async def read(self, container: str, name: str) -> AsyncIterator[bytes]:
+        _, content = self._find(container, name)
+        for start in range(0, len(content), _PIECE_BYTES):
+            yield content[start : start + _PIECE_BYTES]
+
+    async def delete(self, container: str, name: str) -> None:
+        self._blobs.pop((container, name), None)
+
+    def _find(self, container: str, name: str) -> tuple[BlobProperties, bytes]:
+        if (container, name) not in self._blobs:
+            raise NotFoundError(f"No blob {name!r} in {container!r}.")
+        return self._blobs[container, name]
