@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from shared.errors import ConflictError, NotFoundError, OverloadedError
+from shared.errors import ConflictError, NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.blobs import DOCUMENTS
 from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, FileRecord, Record, Records, Stored, document_id
@@ -53,7 +53,7 @@ class DroppedFiles:
     clock: Clock
 
     async def keep(self, document: DocumentRecord, size_bytes: int) -> None:
-        """Raise PreconditionFailedError when somebody else has just written it."""
+        """Raise PreconditionFailedError when somebody else has just written or deleted it."""
         if document.container != DOCUMENTS:
             return
         file = FileRecord(
@@ -67,8 +67,12 @@ class DroppedFiles:
             blob_name=document.blob_name,
         )
         stored = await ensure(self.files, file)
-        if stored.value.size_bytes != size_bytes:
+        if stored.value.size_bytes == size_bytes:
+            return
+        try:
             await self.files.replace(replace(stored.value, size_bytes=size_bytes), if_match=stored.etag)
+        except NotFoundError as error:
+            raise PreconditionFailedError(f"File {file.id!r} has gone meanwhile.") from error
 
     async def forget(self, document: DocumentRecord) -> None:
         if document.container != DOCUMENTS:
