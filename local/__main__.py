@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 from local.azurite import AzuriteError
-from local.host.front import PortTakenError
-from local.host.process import AppError
 from local.models.packages import SetupError
 from local.setup.ownership import AlreadyRunningError
 from local.supervisor import LocalConfig, Supervisor
@@ -21,7 +19,7 @@ def main() -> int:
     terminal.attach_logging(verbose=config.verbose)
     try:
         asyncio.run(_serve(config, terminal))
-    except (AlreadyRunningError, AppError, AzuriteError, PortTakenError, SetupError) as error:
+    except (AlreadyRunningError, AzuriteError, SetupError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -1,6 +1,7 @@
-"""Local mode put together: Azurite, the model server, the Functions host, in one order up and the opposite one down."""
+"""Local mode put together: Azurite, models, Functions host, event player; up in one order, down in the opposite one."""
 
 import asyncio
+import importlib
 import os
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -8,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from local.azurite import Azurite, AzuriteConfig
+from local.azurite import Azurite, AzuriteConfig, AzuriteError
 from local.host.config import HostConfig
-from local.host.front import PortTakenError
-from local.host.host import Host
 from local.models.child import ModelChild
-from local.models.packages import ROOT
+from local.models.packages import ROOT, SetupError
 from local.setup import environment
 from local.setup.credentials import Credentials, credentials
 from local.setup.ownership import owned, port_is_free, port_near
 from local.terminal import Terminal
 
 _BLOB_PORT, _QUEUE_PORT, _MODEL_PORT = 10000, 10001, 7072
+_BLOB_TRIGGER = "FLIGHTDECK_BLOB_TRIGGER"
 _LOOK_S = 2.0
+_GRACE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Supervisor:
         config = self._config
         with owned(config.folder, config.url):
             if not config.services_only and not port_is_free(config.port):
-                raise PortTakenError(f"Port {config.port} is taken; choose another one with --port.")
+                raise SetupError(f"Port {config.port} is taken; choose another one with --port.")
             async with self._parts:
                 started = asyncio.create_task(self._start())
                 stopped = asyncio.create_task(stop.wait())
@@ -69,51 +70,73 @@ class Supervisor:
                 self._terminal.say("local", "Stopping.")
 
     async def _start(self) -> str:
-        """Bring everything up; return what to tell the person who waits."""
-        azurite, models = await _both(self._start_azurite(), self._start_models())
-        storage = azurite.connection_string
-        settings = environment.app_settings(self._config.folder, self._credentials, models, os.environ)
-        env_file = environment.write_shell_variables(self._config.folder, self._config.url, self._credentials, storage)
-        if self._config.services_only:
-            path = environment.write_local_settings(ROOT, settings, storage, self._config.port)
+        """Bring everything up, as much of it at once as can be; return what to tell the person who waits."""
+        config, owned = self._config, self._credentials
+        port = port_near(_MODEL_PORT)
+        models = os.environ.get("FLIGHTDECK_MODELS") or environment.local_catalogue(port, owned.model_key)
+        settings = environment.app_settings(config.folder, owned, models, os.environ)
+        storage, _ = await _both(self._start_platform(settings), self._start_models(port))
+        if config.services_only:
+            path = environment.write_local_settings(ROOT, settings, storage, config.port)
             return f"\nThe services of local mode run, and {path.name} names them. Next: func start\n"
-        await self._start_host(storage, settings)
-        key = self._credentials.api_key
-        return environment.greeting(self._config.url, key, settings["FLIGHTDECK_MODELS"], env_file)
+        env_file = environment.write_shell_variables(config.folder, config.url, owned, storage)
+        return environment.greeting(config.url, owned.api_key, models, env_file)
 
-    async def _start_azurite(self) -> Azurite:
-        config = AzuriteConfig(
-            data_dir=self._config.folder / "azurite",
-            blob_port=port_near(_BLOB_PORT),
-            queue_port=port_near(_QUEUE_PORT),
-        )
+    async def _start_platform(self, settings: Mapping[str, str]) -> str:
+        """Azurite, then the host and the event player, which need it; return the storage connection string."""
+        storage, _ = await _both(self._start_azurite(), asyncio.to_thread(_import_host))
+        if not self._config.services_only:
+            await self._start_host(storage, settings)
+        await self._start_player(storage, blob_trigger=settings.get(_BLOB_TRIGGER, "").lower() not in ("false", "0"))
+        return storage
+
+    async def _start_azurite(self) -> str:
+        folder = self._config.folder / "azurite"
+        config = AzuriteConfig(data_dir=folder, blob_port=port_near(_BLOB_PORT), queue_port=port_near(_QUEUE_PORT))
         azurite = Azurite(config)
         await self._run(azurite)
         self._terminal.say("azurite", f"Blobs on port {azurite.blob_port}, queues on port {azurite.queue_port}.")
         keeper = asyncio.create_task(self._keep(azurite))
         self._parts.push_async_callback(_cancelled, keeper)
-        return azurite
+        return azurite.connection_string
 
-    async def _start_models(self) -> str:
-        """Return the catalogue: the caller's own, else that of the local model server, which then runs."""
-        if models := os.environ.get("FLIGHTDECK_MODELS"):
-            return models
-        port, key = port_near(_MODEL_PORT), self._credentials.model_key
+    async def _start_models(self, port: int) -> None:
+        """Nothing to start when the caller's own catalogue says where the models are."""
+        if os.environ.get("FLIGHTDECK_MODELS"):
+            return
+        key = self._credentials.model_key
         await self._run(ModelChild(port, key, say=lambda line: self._terminal.say("models", line)))
-        return environment.local_catalogue(port, key)
 
     async def _start_host(self, storage: str, settings: Mapping[str, str]) -> None:
-        config = self._config
-        host = HostConfig(
+        from local.host.front import PortTakenError
+        from local.host.host import Host
+        from local.host.process import AppError
+
+        config = HostConfig(
             app_dir=ROOT,
-            port=config.port,
+            port=self._config.port,
             storage=storage,
             env=settings,
-            worker_processes=config.worker_processes,
-            verbose=config.verbose,
-            grace_s=3.0,
+            worker_processes=self._config.worker_processes,
+            verbose=self._config.verbose,
+            grace_s=_GRACE_S,
         )
-        await self._run(Host(host))
+        try:
+            await self._run(Host(config))
+        except (AppError, PortTakenError) as error:
+            raise SetupError(str(error)) from error
+
+    async def _start_player(self, storage: str, *, blob_trigger: bool) -> None:
+        from local.eventgrid import Player, PlayerConfig
+
+        webhook = f"{self._config.url}/runtime/webhooks/blobs?functionName=Host.Functions.on_blob_uploaded"
+        config = PlayerConfig(
+            storage=storage,
+            state_file=self._config.folder / "eventgrid.json",
+            webhooks=(webhook,) if blob_trigger else (),
+        )
+        player = await self._parts.enter_async_context(Player(config))
+        self._parts.push_async_callback(_cancelled, asyncio.create_task(player.run()))
 
     async def _run(self, part: _Part) -> None:
         self._parts.push_async_callback(part.stop)
@@ -127,7 +150,16 @@ class Supervisor:
                 continue
             self._terminal.say("azurite", "Azurite is gone; starting it again.")
             await azurite.stop()
-            await azurite.start()
+            try:
+                await azurite.start()
+            except AzuriteError as error:
+                self._terminal.say("azurite", str(error))
+
+
+def _import_host() -> None:
+    """A second of imports, spent while Azurite starts."""
+    for name in ("local.host.host", "local.eventgrid"):
+        importlib.import_module(name)
 
 
 async def _both[A, B](one: Coroutine[None, None, A], other: Coroutine[None, None, B]) -> tuple[A, B]:

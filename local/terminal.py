@@ -1,12 +1,13 @@
 """How local mode speaks: each part's lines under its name on the terminal, and in full in its own log file."""
 
 import logging
+import re
 import sys
 import time
 from pathlib import Path
 from typing import TextIO
 
-_WIDTH = 8
+_WIDTH = 10
 _DIM, _PLAIN = "\033[2m", "\033[0m"
 
 
@@ -54,6 +55,10 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        listing = text.startswith("Functions:")  # thirty lines that push the greeting off the screen
         part = record.name.removeprefix("local.").partition(".")[0]
-        self._terminal.say(part, text, shown=self._verbose or not listing)
+        self._terminal.say(part, text, shown=self._verbose or not _is_detail(text))
+
+
+def _is_detail(text: str) -> bool:
+    """Thirty functions would push the greeting off the screen; a worker's own line repeats the host's for each call."""
+    return text.startswith("Functions:") or re.match(r"\[\d+\] INFO ", text) is not None

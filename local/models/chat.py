@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MODEL = "smollm2-135m"
-CONTEXT_TOKENS = 4096  # of each answer; a slot costs 94 MB of keys and values
-SLOTS = 2
+from local.models.catalogue import CHAT, CONTEXT_TOKENS
+
+SLOTS = 2  # answers at a time; each costs 94 MB of keys and values
 _LONGEST_ANSWER = 1024  # when the request names no limit: a model this small may never stop by itself
 
 
@@ -40,7 +40,7 @@ def _parameters(library: Any, weights: Path, key: str) -> Any:
         "hostnames": ["127.0.0.1"],
         "port": 0,
         "api_keys": [key],
-        "model_alias": {MODEL},
+        "model_alias": {CHAT},
         "n_ctx": CONTEXT_TOKENS * SLOTS,
         "n_parallel": SLOTS,
         "n_batch": 512,  # a long prompt holds up the other answers for one batch only

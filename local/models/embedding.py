@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MODEL = "all-minilm-l6-v2"
-DIMENSIONS = 384
-MAX_TOKENS = 512  # the model has 512 positions; it was trained on 256, and what is cut away is not seen at all
+from local.models.catalogue import MAX_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from local.models import chat, embedding
+from local.models.catalogue import CHAT, DIMENSIONS, EMBEDDING
 from local.models.chat import ChatServer
 from local.models.embedding import Embedder, Embedding
 from local.models.refusals import RefusalError, from_llama, unknown_model
@@ -45,9 +45,7 @@ class ModelServer:
         return web.json_response({"status": "ok"})
 
     async def list_models(self, _: web.Request) -> web.Response:
-        data = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "local"} for name in (chat.MODEL, embedding.MODEL)
-        ]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "local"} for name in (CHAT, EMBEDDING)]
         return web.json_response({"object": "list", "data": data})
 
     async def list_slots(self, _: web.Request) -> web.Response:
@@ -59,7 +57,7 @@ class ModelServer:
     async def create_chat_completion(self, request: web.Request) -> web.StreamResponse:
         """Relay bytes both ways. A caller that leaves cancels this handler, which closes llama.cpp's connection."""
         body = await request.read()
-        _expect_model(_json_object(body), chat.MODEL)
+        _expect_model(_json_object(body), CHAT)
         headers = {"content-type": "application/json"} | self._llama_key()
         url = f"{self.llama.url}/v1/chat/completions"
         async with self.session.post(url, data=body, headers=headers) as upstream:
@@ -74,14 +72,14 @@ class ModelServer:
 
     async def create_embedding(self, request: web.Request) -> web.Response:
         body = _json_object(await request.read())
-        _expect_model(body, embedding.MODEL)
+        _expect_model(body, EMBEDDING)
         texts, as_base64 = _texts(body), _is_base64(body)
         loop = asyncio.get_running_loop()
         found = [await loop.run_in_executor(self.thread, self.embedder.embed, text) for text in texts]
         data = [_item(index, one, as_base64=as_base64) for index, one in enumerate(found)]
         tokens = sum(one.tokens for one in found)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return web.json_response({"object": "list", "data": data, "model": embedding.MODEL, "usage": usage})
+        return web.json_response({"object": "list", "data": data, "model": EMBEDDING, "usage": usage})
 
     def _llama_key(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.llama.key}"}
@@ -140,8 +138,8 @@ def _texts(body: dict[str, Any]) -> list[str]:
         raise RefusalError(400, "`input` must be a non-empty string or a list of them.", param="input")
     if len(texts) > _MOST_INPUTS:
         raise RefusalError(400, f"`input` has {len(texts)} entries; at most {_MOST_INPUTS} are allowed.", param="input")
-    if body.get("dimensions") not in (None, embedding.DIMENSIONS):
-        message = f"{embedding.MODEL} has {embedding.DIMENSIONS} dimensions; it cannot be shortened."
+    if body.get("dimensions") not in (None, DIMENSIONS):
+        message = f"{EMBEDDING} has {DIMENSIONS} dimensions; it cannot be shortened."
         raise RefusalError(400, message, param="dimensions")
     return texts
 

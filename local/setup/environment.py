@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.models import chat, embedding
+from local.models import catalogue
 from local.setup.credentials import Credentials, write_key_list, write_private
 
 _API_VERSION = "2024-10-21"  # the newest stable one: https://learn.microsoft.com/azure/ai-services/openai/reference
@@ -20,14 +20,10 @@ def local_catalogue(port: int, key: str) -> str:
         deployment = {"id": "local", "endpoint": endpoint, "kind": "openai", "model": model, "api_key": key}
         return {"deployments": [deployment], **facts}
 
+    sizes = {"context_tokens": catalogue.MAX_TOKENS, "dimensions": catalogue.DIMENSIONS}
     models = {
-        chat.MODEL: served(chat.MODEL, kind="chat", context_tokens=chat.CONTEXT_TOKENS),
-        embedding.MODEL: served(
-            embedding.MODEL,
-            kind="embedding",
-            context_tokens=embedding.MAX_TOKENS,
-            dimensions=embedding.DIMENSIONS,
-        ),
+        catalogue.CHAT: served(catalogue.CHAT, kind="chat", context_tokens=catalogue.CONTEXT_TOKENS),
+        catalogue.EMBEDDING: served(catalogue.EMBEDDING, kind="embedding", **sizes),
     }
     return json.dumps(models)
 
@@ -69,8 +65,8 @@ def write_local_settings(app: Path, settings: Mapping[str, str], storage: str, p
 
 
 def greeting(url: str, key: str, models: str, env_file: Path) -> str:
-    catalogue: dict[str, dict[str, Any]] = json.loads(models)
-    model = next((name for name, facts in catalogue.items() if facts.get("kind", "chat") == "chat"), "MODEL")
+    known: dict[str, dict[str, Any]] = json.loads(models)
+    model = next((name for name, facts in known.items() if facts.get("kind", "chat") == "chat"), "MODEL")
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Say hello."}]})
     return f"""
 Flightdeck is ready on {url}
