@@ -8,7 +8,7 @@ import azure.functions as func
 from functions import chat, embeddings, files, health, ingestion, models, telemetry, vector_stores
 from shared import wiring
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+app = health.App(http_auth_level=func.AuthLevel.ANONYMOUS)
 for area in (chat, embeddings, models, files, vector_stores, ingestion, telemetry, health):
     app.register_functions(area.bp)
 if wiring.blob_trigger_enabled():
@@ -16,4 +16,4 @@ if wiring.blob_trigger_enabled():
     from functions import blob_events
 
     app.register_functions(blob_events.bp)
-app.register_functions(health.catch_all(app.get_functions))
+app.register_functions(health.catch_all(app))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
@@ -49,31 +49,36 @@ async def _probe(probe: wiring.Probe) -> str:
     return "ok"
 
 
-def catch_all(functions: Callable[[], Iterable[func.Function]]) -> func.Blueprint:
-    """The lowest route of all: 404 for a path nobody has, 405 for a method that its owner does not take.
+class App(func.FunctionApp):
+    """Remembers what it told the host: the app can be indexed only once."""
 
-    `functions` gives every function of the app; it is asked at the first stray request, not at start-up.
-    """
+    indexed: Sequence[func.Function] = ()
+
+    def get_functions(self) -> list[func.Function]:
+        functions = super().get_functions()
+        self.indexed = functions
+        return functions
+
+
+def catch_all(app: App) -> func.Blueprint:
+    """The lowest route of all: 404 for a path nobody has, 405 for a method that its owner does not take."""
     rest = func.Blueprint()
-    routes: list[tuple[re.Pattern[str], set[str]]] = []
 
     @rest.route("{*path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
     async def not_found(req: Request) -> Response:
-        if not routes:
-            routes.extend(_routes(functions()))
-        return refuse(_stray(req.method, req.url.path, routes), Timing.start("not_found"))
+        return refuse(_stray(req.method, req.url.path, _routes(app.indexed)), Timing.start("not_found"))
 
     return rest
 
 
-def _stray(method: str, path: str, routes: list[tuple[re.Pattern[str], set[str]]]) -> PlatformError:
+def _stray(method: str, path: str, routes: Iterable[tuple[re.Pattern[str], set[str]]]) -> PlatformError:
     allowed = sorted({name for pattern, names in routes if pattern.fullmatch(path) for name in names})
     if allowed:
         return MethodNotAllowedError(f"Not allowed: {method} {path}. Allowed: {', '.join(allowed)}.")
     return NotFoundError(f"Unknown request URL: {method} {path}.", code="unknown_url")
 
 
-def _routes(functions: Iterable[func.Function]) -> Iterable[tuple[re.Pattern[str], set[str]]]:
+def _routes(functions: Iterable[func.Function]) -> Iterator[tuple[re.Pattern[str], set[str]]]:
     for function in functions:
         trigger = function.get_trigger()
         route = getattr(trigger, "route", None)
