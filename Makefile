@@ -8,6 +8,8 @@ export UV := $(CURDIR)/.tools/uv
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
+BENCHMARKS := overhead cold_start
+INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
 .PHONY: run test check bench services lock clean setup
@@ -24,13 +26,11 @@ test: setup $(MODELS)/.ready ## every test that needs no cloud
 	@$(BIN)coverage combine --quiet
 	$(BIN)coverage report
 
-check: .venv/.ready ## everything that a machine can judge without running the program
-	$(BIN)ruff check
-	$(BIN)ruff format --check
-	$(BIN)pyright
-	$(BIN)lint-imports
-	$(BIN)deptry .
-	@if [ -f infra/check.py ]; then $(BIN)python infra/check.py; fi
+check: .venv/.ready ## everything that a machine can judge without running the program; all of it, whatever fails
+	@failed=; for judge in "ruff check" "ruff format --check" pyright lint-imports "deptry ." $(INFRA); do \
+		echo "== $$judge"; $(BIN)$$judge || failed="$$failed $$judge;"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
 bench: setup $(MODELS)/.ready ## one script for each published claim
 	@for script in $(or $(ARGS),$(BENCHMARKS)); do echo "# $$script"; $(BIN)python -m benchmarks.$$script || exit 1; done
@@ -42,8 +42,6 @@ lock: .tools/uv ## after a change of dependencies
 clean: ## what set-up and checks made; your documents in .local stay
 	rm -rf .venv .tools node_modules .pytest_cache .ruff_cache .import_linter_cache htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-BENCHMARKS := overhead cold_start
 
 setup: .venv/.ready node_modules/.package-lock.json
 
