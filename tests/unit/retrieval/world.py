@@ -19,10 +19,10 @@ from shared.adapters.memory.queues import MemoryQueues, Message
 from shared.adapters.memory.records import MemoryRecords
 from shared.errors import CapacityError, DocumentError
 from shared.ports.blobs import DOCUMENTS
-from shared.ports.chunks import Chunk, Chunks
+from shared.ports.chunks import Chunk
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
-from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
+from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, VectorStoreRecord
 from shared.ports.usage import Source
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
@@ -128,6 +128,28 @@ class Fused:
         return fused
 
 
+class Meanwhile:
+    """An adapter during whose first call of one method something else happens: `action`, just before its effect."""
+
+    def __init__(self, adapter: object, method: str, action: Callable[[], Awaitable[object]]) -> None:
+        self._adapter = adapter
+        self._method = method
+        self._action: Callable[[], Awaitable[object]] | None = action
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._adapter, name)
+        if name != self._method:
+            return method
+
+        async def interrupted(*args: Any, **kwargs: Any) -> Any:
+            action, self._action = self._action, None
+            if action is not None:
+                await action()
+            return await method(*args, **kwargs)
+
+        return interrupted
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     files: Files
@@ -143,12 +165,12 @@ class World:
     """What outlives a process. `process()` starts one; `services` is one that never dies."""
 
     clock: ManualClock = field(default_factory=ManualClock)
-    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
-    chunks: Chunks = field(default_factory=lambda: MemoryChunks(dimensions=DIMENSIONS))
-    stores: Records[VectorStoreRecord] = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
-    folders: Records[FolderRecord] = field(default_factory=lambda: MemoryRecords(FolderRecord))
-    files: Records[FileRecord] = field(default_factory=lambda: MemoryRecords(FileRecord))
-    documents: Records[DocumentRecord] = field(default_factory=lambda: MemoryRecords(DocumentRecord))
+    blobs: Any = field(default_factory=MemoryBlobs)
+    chunks: Any = field(default_factory=lambda: MemoryChunks(dimensions=DIMENSIONS))
+    stores: Any = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
+    folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
+    files: Any = field(default_factory=lambda: MemoryRecords(FileRecord))
+    documents: Any = field(default_factory=lambda: MemoryRecords(DocumentRecord))
     embedder: Any = field(default_factory=WordsEmbedder)
     reader: Any = field(default_factory=ParagraphReader)
     lease_s: float = 60
