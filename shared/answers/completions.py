@@ -58,11 +58,12 @@ def with_context(answer: bytes, context: Context) -> bytes:
 
 
 async def stream_with_context(events: AsyncGenerator[bytes], context: Context) -> AsyncGenerator[bytes]:
-    """The same for a stream: the first chunk of each choice carries the context. Yields b"" first, as it gets it."""
+    """The same for a stream: the first chunk of each choice carries the context. Yields b"" first, to be started."""
     rewrite = _ChunkRewrite(context)
     try:
+        yield b""
         async for piece in events:
-            if piece is sse.PING or not piece:
+            if piece is sse.PING:
                 yield piece
             else:
                 yield b"".join(map(rewrite, sse.split(piece)))

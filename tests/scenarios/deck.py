@@ -18,6 +18,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from local.azurite import Azurite
+from local.eventgrid import Player, PlayerConfig
 from local.host.config import HostConfig
 from local.host.host import Host
 from tests.upstream import ScriptedUpstream
@@ -98,11 +99,29 @@ async def running(folder: Path, azurite: Azurite, upstream: ScriptedUpstream, **
     )
     host = Host(config)
     await host.start()
+    player = PlayerConfig(
+        storage=azurite.connection_string,
+        state_file=folder / "events.json",
+        webhooks=(f"{host.url}/runtime/webhooks/blobs?functionName=Host.Functions.on_blob_uploaded",),
+        interval_s=0.2,
+    )
     try:
-        async with AsyncExitStack() as clients:
+        async with playing(player), AsyncExitStack() as clients:
             yield Deck(host, upstream, azurite.connection_string, clients)
     finally:
         await host.stop()
+
+
+@asynccontextmanager
+async def playing(config: PlayerConfig) -> AsyncIterator[None]:
+    """Event Grid, as long as the context lasts."""
+    async with Player(config) as player:
+        run = asyncio.create_task(player.run())
+        try:
+            yield
+        finally:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
 
 
 def catalogue(upstream: ScriptedUpstream) -> dict[str, Any]:
