@@ -58,9 +58,8 @@ FOREIGN = (
     (b"BZh", "a bzip2 archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
-    (b"{\\rtf", "an RTF document"),
-    (b"%!PS", "a PostScript file"),
 )
+FOREIGN_TEXT = ((b"{\\rtf", "an RTF document"), (b"%!PS", "a PostScript file"))
 """What is recognised only to be refused by its right name."""
 
 

@@ -25,6 +25,7 @@ class Limits:
     documents_per_child: int = 100
     recycle_bytes: int = 400 * MIB
     start_s: float = 30
+    end_s: float = 5
 
 
 def mib(size_bytes: int) -> str:

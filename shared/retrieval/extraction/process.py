@@ -12,10 +12,20 @@ from typing import Self, cast
 from shared.errors import DocumentError, OverloadedError
 from shared.retrieval.extraction.document import Extracted, Passage
 from shared.retrieval.extraction.limits import Limits, mib
-from shared.retrieval.extraction.protocol import MAX_LINE_BYTES, Done, Failed, Job, Line, Refused, Start, decode, encode
+from shared.retrieval.extraction.protocol import (
+    MAX_LINE_BYTES,
+    Done,
+    Failed,
+    Job,
+    Line,
+    Ready,
+    Refused,
+    Start,
+    decode,
+    encode,
+)
 
 _COMMAND = (sys.executable, "-m", "shared.retrieval.extraction.child")
-_EXIT_S = 5
 
 
 class ChildFailure(Exception):  # noqa: N818 - not an error of the platform: the extractor answers it
@@ -79,7 +89,7 @@ class ChildProcess:
         """Kill it if it is at work, else let it exit; return when it is gone."""
         self.interrupt()
         try:
-            async with asyncio.timeout(_EXIT_S):
+            async with asyncio.timeout(self._limits.end_s):
                 await self._process.communicate()  # closes its stdin, and reads on: a full pipe would hold back its end
         except TimeoutError:
             self._process.kill()
@@ -89,10 +99,15 @@ class ChildProcess:
         try:
             async with asyncio.timeout(self._limits.start_s):
                 await self._send(Start(os.getpid(), self._limits))
-                await self._receive()
+                await self._ready()
         except (TimeoutError, ChildFailure) as error:
             raise _unstarted() from error
         self._busy = False
+
+    async def _ready(self) -> None:
+        """Whatever it prints before it has taken its stdout for itself is not for us."""
+        while await self._line() != encode(Ready()):
+            continue
 
     async def _converse(self, job: Job) -> Extracted:
         passages: list[Passage] = []
@@ -115,13 +130,16 @@ class ChildProcess:
             raise await self._failure() from error
 
     async def _receive(self) -> Line:
-        raw = await cast("asyncio.StreamReader", self._process.stdout).readline()
-        if not raw.endswith(b"\n"):
-            raise await self._failure()
-        line = decode(raw)
+        line = decode(await self._line())
         if isinstance(line, Failed):
             raise ChildFailure(self._memory() if line.out_of_memory else "could not be read", line.detail)
         return line
+
+    async def _line(self) -> bytes:
+        raw = await cast("asyncio.StreamReader", self._process.stdout).readline()
+        if not raw.endswith(b"\n"):
+            raise await self._failure()
+        return raw
 
     async def _failure(self) -> ChildFailure:
         """Why it is gone, by how it went."""

@@ -9,6 +9,7 @@ from shared.retrieval.extraction.encoding import is_text
 from shared.retrieval.extraction.formats import (
     ACCEPTED,
     FOREIGN,
+    FOREIGN_TEXT,
     FORMATS,
     HTML,
     PDF,
@@ -21,6 +22,7 @@ from shared.retrieval.extraction.formats import (
 _HEAD_BYTES = 4096
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_BYTES = 2**20  # of the file: its directory is near the start in what Office writes
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _PROLOGUE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?xml[^>]*>|<!--[^>]*-->)*")
@@ -39,9 +41,10 @@ def _format(source: Source, head: bytes) -> Format:
         return found
     if head.startswith(_ZIP):
         return _by_members(source)
-    _refuse_foreign(source, head)
     if not is_text(head):
-        raise _unknown(source, claimed)
+        raise _binary(source, head, claimed)
+    if kind := _foreign(head, FOREIGN_TEXT):
+        raise _unsupported(source, kind)
     if _is_html(head):
         return HTML
     return claimed if claimed and claimed.textual else TEXT
@@ -58,7 +61,7 @@ def _by_members(source: Source) -> Format:
     for each in FORMATS:
         if each.members and all(any(name.startswith(need) for name in names) for need in each.members):
             return each
-    raise DocumentError(f"{source.label} is a ZIP archive. {ACCEPTED}", code="unsupported_file")
+    raise _unsupported(source, "a ZIP archive")
 
 
 def _is_html(head: bytes) -> bool:
@@ -66,24 +69,28 @@ def _is_html(head: bytes) -> bool:
     return bool(_HTML.match(head, prologue.end() if prologue else 0))
 
 
-def _refuse_foreign(source: Source, head: bytes) -> None:
+def _binary(source: Source, head: bytes, claimed: Format | None) -> DocumentError:
     if head.startswith(_OLE):
-        raise _ole(source)
-    if kind := next((kind for magic, kind in FOREIGN if head.startswith(magic)), None):
-        raise DocumentError(f"{source.label} is {kind}. {ACCEPTED}", code="unsupported_file")
+        return _ole(source)
+    if kind := _foreign(head, FOREIGN):
+        return _unsupported(source, kind)
+    if claimed and not claimed.textual:
+        message = f"{source.label} is damaged: it does not begin as {claimed.name} does."
+        return DocumentError(message, code="invalid_file")
+    return _unsupported(source, "binary, in no format that we know")
 
 
 def _ole(source: Source) -> DocumentError:
     """Office encrypts a document by packing it into the container of its old binary formats."""
     with source.path.open("rb") as file:
-        if _ENCRYPTED_PACKAGE in file.read(2**20):
+        if _ENCRYPTED_PACKAGE in file.read(_OLE_BYTES):
             return DocumentError(f"{source.label} is encrypted; upload it without a password.", code="invalid_file")
-    return DocumentError(f"{source.label} is in an old binary Office format. {ACCEPTED}", code="unsupported_file")
+    return _unsupported(source, "in an old binary Office format")
 
 
-def _unknown(source: Source, claimed: Format | None) -> DocumentError:
-    if claimed:
-        return DocumentError(
-            f"{source.label} is damaged: it does not begin as {claimed.name} does.", code="invalid_file"
-        )
-    return DocumentError(f"{source.label} is binary, in no format we know. {ACCEPTED}", code="unsupported_file")
+def _foreign(head: bytes, kinds: tuple[tuple[bytes, str], ...]) -> str | None:
+    return next((kind for magic, kind in kinds if head.startswith(magic)), None)
+
+
+def _unsupported(source: Source, kind: str) -> DocumentError:
+    return DocumentError(f"{source.label} is {kind}. {ACCEPTED}", code="unsupported_file")

@@ -18,7 +18,7 @@ _PAGE_BREAK = "\n\n"
 _MAX_HEADINGS = 20_000
 _MAX_TITLE = 200
 _PASSWORD_NEEDED = (4, 5)  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
-_HYPHENS = ("\ufffe\n", "\x02\n")  # how pdfium marks a word that goes on in the next line
+_HYPHENS = str.maketrans("", "", "\x02\ufffe")  # where pdfium has joined a word that was broken at the end of a line
 
 
 def read(source: Source, limits: Limits) -> Document:
@@ -61,16 +61,10 @@ def _page_texts(source: Source, pdf: pdfium.PdfDocument, limits: Limits) -> list
 def _page_text(source: Source, pdf: pdfium.PdfDocument, index: int) -> str:
     try:
         with closing(pdf[index]) as page, closing(page.get_textpage()) as text:
-            return _unhyphenated(clean(text.get_text_bounded()))
+            return clean(text.get_text_bounded()).translate(_HYPHENS)
     except pdfium.PdfiumError as error:
         message = f"{source.label} is damaged: its page {index + 1} cannot be read."
         raise DocumentError(message, code="invalid_file") from error
-
-
-def _unhyphenated(text: str) -> str:
-    for hyphen in _HYPHENS:
-        text = text.replace(hyphen, "")
-    return text
 
 
 def _starts(pages: list[str]) -> tuple[int, ...]:

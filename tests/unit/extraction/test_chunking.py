@@ -1,0 +1,79 @@
+"""Passages are exact pieces of the text, never too long, and nothing between them is lost."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from shared.adapters.tokens import O200kTokens
+from shared.retrieval.chunking import passages
+from shared.retrieval.extraction.document import Document, Heading
+
+TOKENS = O200kTokens()
+ALPHABET = [
+    *("word ", "Sentence. ", "a", "\n", "\n\n", " ", "\t", "# ", "## Head\n", "- ", "| x | y |\n", "```\n", "> "),
+    *("漢字", "かな", "한국어", "ไทย", "नमस्ते ", "שלום ", "é", "e\u0301", "\u200b", "\ufeff", "\u2028"),
+    *("👩\u200d👩\u200d👧\u200d👦", "🇩🇪", "😀"),
+]
+
+
+def check(document: Document, max_tokens: int) -> None:
+    found = list(passages(document, max_tokens))
+    for passage in found:
+        assert document.text[passage.char_start : passage.char_end] == passage.text
+        assert passage.text.strip()
+        assert passage.tokens == TOKENS.count(passage.text) <= max_tokens
+    edges = [0, *(edge for passage in found for edge in (passage.char_start, passage.char_end)), len(document.text)]
+    assert edges == sorted(edges)
+    gaps = [document.text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    assert "".join(gaps).strip() == ""
+    assert list(passages(document, max_tokens)) == found
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize("seed", range(25))
+def test_any_unicode_text_is_cut_exactly(seed: int, markdown: bool) -> None:
+    chance = random.Random(seed)
+    text = "".join(chance.choices(ALPHABET, weights=chance.choices(range(1, 20), k=len(ALPHABET)), k=1500))
+    check(Document(text, markdown=markdown), chance.choice([8, 40, 512]))
+
+
+@pytest.mark.parametrize("piece", ["漢", "a", "0x1f", "👩\u200d👦", " ", "word ", "e\u0301"])
+def test_a_very_long_line_is_cut_exactly(piece: str) -> None:
+    check(Document(f"before\n{piece * 12_000}\nafter", markdown=True), 512)
+
+
+def test_a_long_text_is_cut_where_a_short_one_would_be() -> None:
+    paragraph = "It was the best of times, it was the worst of times. " * 30 + "\n\n"
+    found = list(passages(Document(paragraph * 300), 512))
+    check(Document(paragraph * 300), 512)
+    assert {passage.text for passage in found} == {passage.text for passage in passages(Document(paragraph), 512)}
+
+
+def test_blank_text_has_no_passages() -> None:
+    assert list(passages(Document(" \n\n\t \n" * 5000), 512)) == []
+
+
+def test_the_pages_of_a_passage_are_those_of_its_first_and_last_character() -> None:
+    pages = ["one " * 300, "", "three " * 300]
+    starts = (0, len(pages[0]) + 2, len(pages[0]) + 4)
+    document = Document("\n\n".join(pages), page_starts=starts)
+    for passage in passages(document, 100):
+        assert passage.page_start == passage.page_end == (1 if "one" in passage.text else 3)
+
+
+def test_the_headings_of_a_passage_are_the_path_to_its_first_character() -> None:
+    names = [(1, "A"), (2, "A.a"), (3, "A.a.i"), (2, "A.b"), (1, "B"), (4, "B....x")]
+    text = "".join(f"{name}\n{'filler ' * 50}\n\n" for _, name in names)
+    document = Document(text, headings=tuple(Heading(level, name, text.index(f"{name}\n")) for level, name in names))
+    paths = list(dict.fromkeys(passage.headings for passage in passages(document, 60)))
+    assert paths == [("A",), ("A", "A.a"), ("A", "A.a", "A.a.i"), ("A", "A.b"), ("B",), ("B", "B....x")]
+
+
+def test_an_edit_changes_only_the_passages_around_it() -> None:
+    paragraphs = [f"Paragraph {number} " + "says the same as ever. " * 20 + "\n\n" for number in range(300)]
+    before = {passage.text for passage in passages(Document("".join(paragraphs)), 512)}
+    paragraphs[100] = paragraphs[100].replace("same", "opposite")
+    after = [passage.text for passage in passages(Document("".join(paragraphs)), 512)]
+    assert sum(text not in before for text in after) <= 2
+    assert all(one != other for one, other in pairwise(after))
