@@ -15,10 +15,10 @@ from local.models.child import ModelChild
 from local.models.packages import ROOT, SetupError
 from local.setup import environment
 from local.setup.credentials import Credentials, credentials
-from local.setup.ownership import owned, port_is_free, port_near
+from local.setup.ownership import any_port, owned, port_is_free
 from local.terminal import Terminal
 
-_BLOB_PORT, _QUEUE_PORT, _MODEL_PORT = 10000, 10001, 7072
+_AZURITE_PORTS = 10000, 10001
 _BLOB_TRIGGER = "FLIGHTDECK_BLOB_TRIGGER"
 _LOOK_S = 2.0
 _GRACE_S = 3.0
@@ -72,7 +72,7 @@ class Supervisor:
     async def _start(self) -> str:
         """Bring everything up, as much of it at once as can be; return what to tell the person who waits."""
         config, owned = self._config, self._credentials
-        port = port_near(_MODEL_PORT)
+        port = any_port()
         models = os.environ.get("FLIGHTDECK_MODELS") or environment.local_catalogue(port, owned.model_key)
         settings = environment.app_settings(config.folder, owned, models, os.environ)
         storage, _ = await _both(self._start_platform(settings), self._start_models(port))
@@ -91,14 +91,27 @@ class Supervisor:
         return storage
 
     async def _start_azurite(self) -> str:
-        folder = self._config.folder / "azurite"
-        config = AzuriteConfig(data_dir=folder, blob_port=port_near(_BLOB_PORT), queue_port=port_near(_QUEUE_PORT))
-        azurite = Azurite(config)
-        await self._run(azurite)
+        azurite = await self._azurite_on_free_ports()
         self._terminal.say("azurite", f"Blobs on port {azurite.blob_port}, queues on port {azurite.queue_port}.")
         keeper = asyncio.create_task(self._keep(azurite))
         self._parts.push_async_callback(_cancelled, keeper)
         return azurite.connection_string
+
+    async def _azurite_on_free_ports(self) -> Azurite:
+        """On its usual ports when they are free, so that stored connection strings stay good; else on any."""
+        folder = self._config.folder / "azurite"
+        if all(port_is_free(port) for port in _AZURITE_PORTS):
+            usual = Azurite(AzuriteConfig(data_dir=folder, blob_port=_AZURITE_PORTS[0], queue_port=_AZURITE_PORTS[1]))
+            try:
+                await self._run(usual)
+            except AzuriteError as error:
+                if "EADDRINUSE" not in str(error):  # somebody else may start just now
+                    raise
+            else:
+                return usual
+        other = Azurite(AzuriteConfig(data_dir=folder, blob_port=any_port(), queue_port=any_port()))
+        await self._run(other)
+        return other
 
     async def _start_models(self, port: int) -> None:
         """Nothing to start when the caller's own catalogue says where the models are."""

@@ -8,7 +8,7 @@ from typing import Any
 from local.models.catalogue import CHAT, CONTEXT_TOKENS
 
 SLOTS = 2  # answers at a time; each costs 94 MB of keys and values
-_LONGEST_ANSWER = 1024  # when the request names no limit: a model this small may never stop by itself
+_LONGEST_ANSWER = 256  # when the request names no limit: a model this small may never stop by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,7 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def port_near(preferred: int) -> int:
-    """The preferred port when it is free, else any free one."""
-    if port_is_free(preferred):
-        return preferred
+def any_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -64,5 +64,5 @@ async def http(server: Running) -> AsyncIterator[httpx2.AsyncClient]:
 async def until_generating(http: httpx2.AsyncClient, count: int) -> None:
     """Look rarely: llama.cpp notices a closed connection after a second without any other result, this one included."""
     async with asyncio.timeout(30):
-        while (await http.get("/slots")).json()["generating"] != count:  # noqa: ASYNC110 - another process
+        while (await http.get("/slots")).json()["generating"] != count:
             await asyncio.sleep(1.5)
