@@ -27,10 +27,9 @@ def indexed(text: str) -> str:
     return _UNSPACED_RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", _normal(text))
 
 
-def any_of(text: str) -> str | None:
-    """An FTS5 expression that matches any word of the text; None when it has none. Nothing in it is an operator."""
-    terms = dict.fromkeys(_terms(_normal(text[:MAX_QUERY_CHARS])))
-    return " OR ".join(list(terms)[:MAX_QUERY_TERMS]) or None
+def asked(text: str) -> list[str]:
+    """The words of the text, each an FTS5 expression that matches it. Nothing in the text is an operator."""
+    return list(dict.fromkeys(_terms(_normal(text[:MAX_QUERY_CHARS]))))[:MAX_QUERY_TERMS]
 
 
 def _normal(text: str) -> str:

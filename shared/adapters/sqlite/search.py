@@ -23,6 +23,9 @@ _EVERYONE = 0
 _MIN_RESCORED = 512
 _RESCORED_PER_HIT = 16
 
+_MANY_PASSAGES = 1000
+
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM passages WHERE passages MATCH ? LIMIT ?)"
 _ALL_VISIBLE = "v.version NOT IN (SELECT version FROM generations WHERE pk = :pk AND visible = 0)"
 _THESE_VISIBLE = """v.version IN (
   SELECT version FROM documents d JOIN generations g USING (doc)
@@ -74,17 +77,31 @@ def by_vector(connection: "apsw.Connection", partition: int, query: Query) -> li
 
 def by_text(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
     """Rows of (body, embedding, BM25), best first."""
-    words = lexical.any_of(query.text)
-    if words is None:
+    words = _telling(connection, lexical.asked(query.text))
+    if not words:
         return []
     readers = " OR ".join({*reader_terms(partition, ()), *reader_terms(partition, query.principals)})
     bindings = {
         "pk": partition,
         "documents": json.dumps(list(query.document_ids or ())),
-        "match": f"readers : ({readers}) AND text : ({words})",
+        "match": f"readers : ({readers}) AND text : ({' OR '.join(words)})",
         "limit": query.limit,
     }
     return rows(connection, _sql(_BY_TEXT, query), bindings)
+
+
+def _telling(connection: "apsw.Connection", words: Sequence[str]) -> Sequence[str]:
+    """The words without those that most passages hold, if others remain.
+
+    FTS5 gives a word in over half of the passages next to no weight, yet scores every passage that has it: 25 ms for
+    each 10,000. Counting them takes 0.5 ms and changes no rank.
+    """
+    ((passages,),) = rows(connection, "SELECT count(*) FROM chunks")
+    if passages < _MANY_PASSAGES:
+        return words
+    most = passages // 2 + 1
+    found = ((word, rows(connection, _COUNT, (f"text : {word}", most))) for word in words)
+    return [word for word, ((count,),) in found if count < most] or words
 
 
 def reader_terms(partition: int, principals: Sequence[str]) -> list[str]:
