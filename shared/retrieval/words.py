@@ -2,12 +2,20 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 
-_RUNS = re.compile(r"[぀-ヿ㐀-䶿一-鿿豈-﫿฀-๿]+|[^\W_]+")
-_UNSPACED = re.compile(r"[぀-ヿ㐀-䶿一-鿿豈-﫿฀-๿]")
-_HIRAGANA = re.compile(r"[぀-ゟ]+")  # grammar, mostly
+# Scripts that write without spaces: Thai, Lao, Burmese, Khmer, Kana, Han.
+_UNSPACED = "\u0e01-\u0edf\u1000-\u109f\u1780-\u17d3\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_RUNS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]")
+_GRAMMAR = re.compile(
+    "[\u3041-\u309f何的了是在有和与或吗呢吧啊几哪谁么什怎多少我你您他她它们这那个为从对把被就都也不没请及每之其]+"
+)
+"""Hiragana, and the characters of Chinese that ask and join."""
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _SHORTEST = 3
 _STEM = 4
+_STEM_HANGUL = 2
 _LONGEST_ENDING = 3
 
 # Function words and question words of the languages we meet most; others lose a little precision, nothing else.
@@ -32,7 +40,6 @@ _STOP_WORDS = (
     quais quando quantos quem se sem seu sua um uma""",
     """aan bij dan dat de den deze die dit door een en er geen heb heeft het hij hoe hoeveel ik in is kan maar met naar
     niet nog om ook op over te tot uit van veel voor waar waarom wat we welke wie wij worden zijn""",
-    """什么 哪里 怎么 多少""",
 )
 _STOP = frozenset(word for words in _STOP_WORDS for word in words.split())
 
@@ -43,23 +50,33 @@ def content_words(text: str) -> frozenset[str]:
     Scripts without spaces give pairs of neighbouring characters instead. When nothing but function words is left, they
     count after all: "to be or not to be" is a question, too.
     """
-    words = all_words(text)
-    return (
-        frozenset(w for w in words if w not in _STOP and (len(w) >= _SHORTEST or not w.isascii() or w.isdigit()))
-        or words
-    )
+    words = frozenset(word for run in _runs(text) for word in (_pairs_of_content(run) if _is_unspaced(run) else [run]))
+    meaning = frozenset(w for w in words if w not in _STOP and (len(w) >= _SHORTEST or not w.isascii() or w.isdigit()))
+    return meaning or words
 
 
-def all_words(text: str) -> frozenset[str]:
-    folded = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    composed = unicodedata.normalize("NFC", folded)
-    return frozenset(word for run in _RUNS.findall(composed) for word in _split(run))
+def coverage(wanted: frozenset[str], text: str) -> float:
+    """The share of the wanted words that occur in the text, endings aside; 0 if none is wanted."""
+    if not wanted:
+        return 0.0
+    present: defaultdict[str, set[str]] = defaultdict(set)
+    for run in _runs(text):
+        for word in [*run, *_pairs(run)] if _is_unspaced(run) else [run]:
+            present[_beginning(word)].add(word)
+    return sum(_occurs(word, present.get(_beginning(word), set())) for word in wanted) / len(wanted)
 
 
-def _split(run: str) -> list[str]:
-    if not _UNSPACED.match(run):
-        return [run]
-    parts = [part for part in _HIRAGANA.split(run) if part] or [run]
+def _runs(text: str) -> list[str]:
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)))
+    return _RUNS.findall(unicodedata.normalize("NFC", plain).casefold())
+
+
+def _is_unspaced(run: str) -> bool:
+    return _UNSPACED_RUN.match(run) is not None
+
+
+def _pairs_of_content(run: str) -> list[str]:
+    parts = [part for part in _GRAMMAR.split(run) if len(part) > 1] or [run]
     return [pair for part in parts for pair in _pairs(part)]
 
 
@@ -67,23 +84,22 @@ def _pairs(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
-def coverage(wanted: frozenset[str], text: str) -> float:
-    """The share of the wanted words that occur in the text, endings aside; 0 if none is wanted."""
-    if not wanted:
-        return 0.0
-    present = all_words(text)
-    stems = {word[:_STEM] for word in present}
-    return sum(_occurs(word, present, stems) for word in wanted) / len(wanted)
+def _is_hangul(word: str) -> bool:
+    return "\uac00" <= word[0] <= "\ud7a3"
 
 
-def _occurs(word: str, present: frozenset[str], stems: set[str]) -> bool:
-    if word in present:
-        return True
-    return word[:_STEM] in stems and any(_same_but_for_ending(word, other) for other in present)
+def _beginning(word: str) -> str:
+    return word[: _STEM_HANGUL if _is_hangul(word) else _SHORTEST]
+
+
+def _occurs(word: str, present: set[str]) -> bool:
+    return word in present or any(_same_but_for_ending(word, other) for other in present)
 
 
 def _same_but_for_ending(one: str, other: str) -> bool:
-    """`deploy` and `deployed`, `Vertrag` and `Verträge`, `policy` and `policies`."""
-    longest = max(len(one), len(other))
-    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return shared >= _STEM and longest - shared <= _LONGEST_ENDING
+    """`deploy` and `deployed`, `Vertrag` and `Verträge`, `policy` and `policies`; a short word may only grow by one."""
+    short, long = sorted((one, other), key=len)
+    shared = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if shared == len(short) == _SHORTEST:
+        return len(long) == len(short) + 1
+    return shared >= (_STEM_HANGUL if _is_hangul(one) else _STEM) and len(long) - shared <= _LONGEST_ENDING

@@ -78,7 +78,7 @@ class ParagraphReader:
         text = content.decode()
         headings = (text[2 : text.index("\n")],) if text.startswith("# ") else ()
         found = [(m.start(), m.group()) for m in re.finditer(r"[^\n](?:[^\n]|\n(?!\n))*", text) if m.group().strip()]
-        pages = [text[:start].count("\f") + 1 for start, _ in found]
+        pages = [text[: start + 1].count("\f") + 1 for start, _ in found]
         passages = [
             Passage(piece, start, start + len(piece), page, page, headings, len(piece.split()))
             for (start, piece), page in zip(found, pages, strict=True)
