@@ -86,6 +86,7 @@ def test_indexing_the_app_loads_no_sdk() -> None:
         "aiohttp",
         "apsw",
         "azure.core",
+        "azure.cosmos",
         "azure.identity",
         "azure.storage.blob",
         "charset_normalizer",
