@@ -79,6 +79,8 @@ class Supervisor:
         if config.services_only:
             path = environment.write_local_settings(ROOT, settings, storage, config.port)
             return f"\nThe services of local mode run, and {path.name} names them. Next: func start\n"
+        for name, reason in (await self._missing()).items():
+            self._terminal.say("local", f"Not ready: {name}: {reason}")
         env_file = environment.write_shell_variables(config.folder, config.url, owned, storage)
         return environment.greeting(config.url, owned.api_key, models, env_file)
 
@@ -138,6 +140,11 @@ class Supervisor:
             await self._run(Host(config))
         except (AppError, PortTakenError) as error:
             raise SetupError(str(error)) from error
+
+    async def _missing(self) -> Mapping[str, str]:
+        from local.setup import readiness
+
+        return await readiness.missing(self._config.url)
 
     async def _start_player(self, storage: str, *, blob_trigger: bool) -> None:
         from local.eventgrid import Player, PlayerConfig

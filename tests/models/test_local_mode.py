@@ -145,6 +145,15 @@ def test_a_taken_port_is_one_sentence(mode: LocalMode, tmp_path: Path):
     assert second.stderr == f"Port {mode.port} is taken; choose another one with --port.\n"
 
 
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path):
+    environment = os.environ | {"FLIGHTDECK_STOER": "sqlite:///x"}
+    refused = subprocess.run(
+        command(tmp_path, free_port()), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == "Unknown setting 'FLIGHTDECK_STOER'.\n"
+
+
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds children in /proc")
 @pytest.mark.parametrize(("word", "part"), [("local.models", "models"), ("azurite", "azurite")])
 def test_a_part_that_dies_is_reported_and_started_again(mode: LocalMode, word: str, part: str):
