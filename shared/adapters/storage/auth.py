@@ -80,7 +80,7 @@ class Request:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    content_type: str = ""
+    content_type: str = "application/xml"
 
 
 class Authorizer(Protocol):
@@ -165,7 +165,9 @@ def authorizer(account: StorageAccount, credential: "AsyncTokenCredential | None
 
 
 def _dated(request: Request) -> dict[str, str]:
-    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": API_VERSION}
-    if request.content_type:
-        headers["Content-Type"] = request.content_type
-    return headers
+    # A content type without a body, too: else aiohttp adds its own, which is not signed.
+    return {
+        "x-ms-date": formatdate(usegmt=True),
+        "x-ms-version": API_VERSION,
+        "Content-Type": request.content_type,
+    }

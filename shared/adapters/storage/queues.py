@@ -32,7 +32,6 @@ TTL_S = 30 * 86400
 
 _ATTEMPTS = 4
 _TIMEOUT_S = 5
-_XML = "application/xml"
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _GONE = frozenset({"MessageNotFound", "PopReceiptMismatch", "QueueNotFound"})
 _jitter = secrets.SystemRandom()
@@ -96,10 +95,10 @@ class StorageQueues:
             raise TooLargeError(f"A message of {len(body)} bytes; a queue takes at most {MAX_BODY_BYTES}.")
         # Base64 is what the Functions host expects (host.json, messageEncoding); nothing in it needs escaping.
         text = b"<QueueMessage><MessageText>%s</MessageText></QueueMessage>" % base64.b64encode(body)
-        return Request(method, self._base + path, query, text, _XML)
+        return Request(method, self._base + path, query, text)
 
     async def _create(self, queue: QueueName) -> None:
-        answer = await self._send(Request("PUT", f"{self._base}/{queue}", content_type=_XML))
+        answer = await self._send(Request("PUT", f"{self._base}/{queue}"))
         if answer.status >= 400 and answer.error_code != "QueueAlreadyExists":
             raise _refusal(queue, answer)
 
