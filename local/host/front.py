@@ -98,6 +98,7 @@ class _Server:
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._listener: asyncio.Server | None = None
 
     async def start(self, port: int) -> None:
         """Listen. Raises PortTakenError."""
@@ -110,7 +111,8 @@ class _Server:
     async def stop(self, grace_s: float) -> None:
         """Take no new request; let those that run end within the grace time, then break them off."""
         self._stopping = True
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
         for task in self._open.keys() - self._busy:
             task.cancel()
         if self._busy:

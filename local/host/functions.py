@@ -59,6 +59,11 @@ class Function:
         return f"Host.Functions.{self.name}"
 
 
+def is_enabled(function: Function, settings: Mapping[str, str]) -> bool:
+    """False for one that an app setting switches off (learn.microsoft.com/azure/azure-functions/disable-function)."""
+    return settings.get(f"AzureWebJobs.{function.name}.Disabled", "false").lower() not in ("true", "1")
+
+
 def described(message: Message, settings: Mapping[str, str]) -> Function:
     bindings = [_binding(raw, settings) for raw in message["bindings"]]
     return Function(

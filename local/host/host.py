@@ -7,7 +7,7 @@ from local.host.banner import banner
 from local.host.blobs import BlobTrigger, event_grid_functions
 from local.host.config import HostConfig, read_host_json
 from local.host.front import BLOB_WEBHOOK, Front
-from local.host.functions import Function, described
+from local.host.functions import Function, described, is_enabled
 from local.host.invocation import Invoker
 from local.host.outputs import Outputs
 from local.host.pool import WorkerPool
@@ -62,7 +62,9 @@ class Host:
 
     async def _start(self) -> None:
         await self._pool.start()
-        self.functions = [described(message, self.config.settings) for message in self._pool.functions]
+        settings = self.config.settings
+        functions = [described(message, settings) for message in self._pool.functions]
+        self.functions = [function for function in functions if is_enabled(function, settings)]
         self._check()
         blobs = self._blob_trigger()
         routes = RouteTable(self.functions, self._settings.route_prefix)
@@ -75,16 +77,17 @@ class Host:
         _log.info("%s", banner(self.url, self.functions, routes))
 
     async def stop(self) -> None:
+        """Take nothing new, let what runs end within the grace time, then end the workers, which gives back the rest."""
         self._invoker.stop()
         for listener in self._listeners:
             listener.stop()
-        drained = [asyncio.create_task(listener.drained()) for listener in self._listeners]
-        front = [asyncio.create_task(self._front.stop(self.config.grace_s))] if self._front else []
-        if front or drained:
-            await asyncio.wait([*front, *drained], timeout=self.config.grace_s)
-        await self._pool.stop(min(1.0, self.config.grace_s))
-        if front or drained:
-            await asyncio.wait([*front, *drained], timeout=_SETTLE_S)
+        ends = [listener.drained() for listener in self._listeners] + [self._proxy.drained()]
+        if self._front is not None:
+            ends.append(self._front.stop(self.config.grace_s))
+        tasks = [asyncio.create_task(end) for end in ends]
+        await asyncio.wait(tasks, timeout=self.config.grace_s)
+        await self._pool.stop(min(_SETTLE_S, self.config.grace_s))
+        await asyncio.wait(tasks, timeout=_SETTLE_S)
         await self._storage.close()
 
     def _check(self) -> None:

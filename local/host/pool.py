@@ -52,13 +52,16 @@ class WorkerPool:
     async def pick(self) -> WorkerProcess:
         """The next worker in turn. Raises WorkerGoneError when none becomes ready in time, or the host is stopping."""
         try:
-            await asyncio.wait_for(self._ready.wait(), _READY_TIMEOUT_S)
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                while not (workers := [worker for worker in self._workers if not worker.ended.done()]):
+                    self._ready.clear()
+                    await self._ready.wait()
         except TimeoutError:
             raise WorkerGoneError("No worker process is ready.") from None
         if self._closed:
             raise WorkerGoneError("The host is stopping.")
         self._turn += 1
-        return self._workers[self._turn % len(self._workers)]
+        return workers[self._turn % len(workers)]
 
     async def stop(self, grace_s: float) -> None:
         self._closed = True

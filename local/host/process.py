@@ -15,6 +15,7 @@ from local.host.config import HostConfig
 from local.host.frames import Message, pack, read
 
 _ROOT = Path(__file__).parents[2]
+_LAST_WORDS_S = 1.0
 _TRACE_LINE = re.compile(r'File "([^"]+)", line (\d+)')
 _log = logging.getLogger("local.host.worker")
 
@@ -28,19 +29,14 @@ class AppError(Exception):
 
 
 class WorkerProcess:
-    def __init__(self, process: asyncio.subprocess.Process, uri: str) -> None:
-        self.uri = uri
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.uri = ""
         self.pid = process.pid
         self.functions: list[Message] = []
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._process = process
         self._pending: dict[str, asyncio.Future[Message]] = {}
         self._tail: deque[str] = deque(maxlen=20)
-        self._tasks: list[asyncio.Task[None]] = []
-        self.ended = asyncio.get_running_loop().create_future()
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._pending)
 
     async def invoke(self, message: Message) -> Message:
         """The worker's answer to an invocation. Raises WorkerGoneError when it dies first."""
@@ -66,10 +62,11 @@ class WorkerProcess:
         self.kill()
         await self.ended
 
-    async def attach(self, line: socket.socket, start_timeout_s: float) -> None:
+    async def attach(self, line: socket.socket, output: int, start_timeout_s: float) -> None:
         """Wait until the worker has indexed its app. Raises AppError with the reason when it cannot."""
         reader, self._writer = await asyncio.open_connection(sock=line)
-        self._tasks = [asyncio.create_task(self._watch())]
+        self._echoing = asyncio.create_task(self._echo(output))
+        self._watching = asyncio.create_task(self._watch())
         try:
             first: Message | None = await asyncio.wait_for(read(reader), start_timeout_s)
         except TimeoutError:
@@ -80,7 +77,7 @@ class WorkerProcess:
             raise AppError(_reason(first or {"failed": "the worker process ended.", "trace": "\n".join(self._tail)}))
         self.uri = first["ready"] or ""
         self.functions = first["functions"]
-        self._tasks.append(asyncio.create_task(self._receive(reader)))
+        self._receiving = asyncio.create_task(self._receive(reader))
 
     async def _receive(self, reader: asyncio.StreamReader) -> None:
         while message := await read(reader):
@@ -89,23 +86,28 @@ class WorkerProcess:
                 answer.set_result(message)
 
     async def _watch(self) -> None:
-        streams = (self._process.stdout, self._process.stderr)
-        await asyncio.gather(*(self._echo(stream) for stream in streams if stream), self._process.wait())
-        self.kill()
+        code = await self._process.wait()
+        self.kill()  # what the worker started must not outlive it, nor hold its output open
         self._writer.close()
-        self.ended.set_result(self._process.returncode)
+        await asyncio.wait({self._echoing}, timeout=_LAST_WORDS_S)
+        self._echoing.cancel()
+        self.ended.set_result(code)
         for answer in self._pending.values():
             if not answer.done():
                 answer.set_exception(WorkerGoneError(f"Worker process {self.pid} ended."))
 
-    async def _echo(self, stream: asyncio.StreamReader) -> None:
+    async def _echo(self, output: int) -> None:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(output, "rb"))
         rest = b""
-        while chunk := await stream.read(65536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._say(line)
-        if rest:
-            self._say(rest)
+        try:
+            while chunk := await reader.read(65536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._say(line)
+        finally:
+            transport.close()
 
     def _say(self, line: bytes) -> None:
         text = line.decode(errors="replace")
@@ -115,21 +117,25 @@ class WorkerProcess:
 
 async def start_worker(config: HostConfig) -> WorkerProcess:
     ours, theirs = socket.socketpair()
+    output, write_end = os.pipe()
     arguments = [str(theirs.fileno()), str(config.app_dir), *(["--verbose"] if config.verbose else [])]
-    with theirs:
+    try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local.host.worker", *arguments),
             pass_fds=[theirs.fileno()],
             cwd=_ROOT,
             env={**config.settings, "PYTHONUNBUFFERED": "1"},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=write_end,
+            stderr=write_end,
             start_new_session=True,
         )
-    worker = WorkerProcess(process, "")
+    finally:
+        theirs.close()
+        os.close(write_end)
+    worker = WorkerProcess(process)
     try:
-        await worker.attach(ours, config.start_timeout_s)
+        await worker.attach(ours, output, config.start_timeout_s)
     except BaseException:
         worker.kill()
         raise

@@ -47,14 +47,14 @@ class Proxy:
         self._invoker = invoker
         self._idle_s = idle_s
         self._upstreams: dict[WorkerProcess, Upstream] = {}
-        self.invocations: set[asyncio.Task[object]] = set()
+        self._invocations: set[asyncio.Task[object]] = set()
 
     async def forward(self, match: Match, request: Request) -> bool:
         """Have a function answer a request; True when the client's connection can go on."""
         try:
-            worker = await self._pool.pick()
+            connection = await self._connected()
             async with Patience(self._idle_s) as patience:
-                return await _Exchange(self, worker, match, request, patience).run()
+                return await _Exchange(self, connection, match, request, patience).run()
         except BodyTooLargeError:
             return request.answer(413)
         except BadMessageError:
@@ -65,9 +65,23 @@ class Proxy:
             _log.warning("%s %s: no answer from the worker: %r", request.method, request.path, error)
             return request.answer(502)
 
-    def upstream(self, worker: WorkerProcess) -> Upstream:
+    async def drained(self) -> None:
+        """Wait until every function that a request started has ended, its outputs written."""
+        while self._invocations:
+            await asyncio.wait(self._invocations)
+
+    async def _connected(self) -> Connection:
+        """A connection to the next worker; one that died just now is passed over."""
+        while True:
+            worker = await self._pool.pick()
+            try:
+                return await self._upstream(worker).connect()
+            except WorkerGoneError:
+                continue
+
+    def _upstream(self, worker: WorkerProcess) -> Upstream:
         if worker not in self._upstreams:
-            self._upstreams[worker] = Upstream(worker.uri)
+            self._upstreams[worker] = Upstream(worker)
             worker.ended.add_done_callback(lambda _: self._upstreams.pop(worker).close())
         return self._upstreams[worker]
 
@@ -76,24 +90,24 @@ class Proxy:
         trace = [(request.head.get(name) or b"").decode("latin-1") for name in (b"traceparent", b"tracestate")]
         call = Call(match.route.function, ("http", dict(match.parameters)), trace=(trace[0], trace[1]))
         task = asyncio.create_task(self._invoker.attempt(worker, call, invocation_id))
-        self.invocations.add(task)
-        task.add_done_callback(self.invocations.discard)
+        self._invocations.add(task)
+        task.add_done_callback(self._invocations.discard)
 
 
 class _Exchange:
-    def __init__(self, proxy: Proxy, worker: WorkerProcess, match: Match, request: Request, patience: Patience) -> None:
+    def __init__(
+        self, proxy: Proxy, connection: Connection, match: Match, request: Request, patience: Patience
+    ) -> None:
         self._proxy = proxy
-        self._worker = worker
+        self._worker = connection.upstream.worker
         self._match = match
         self._request = request
         self._patience = patience
-        self._upstream = proxy.upstream(worker)
         self._invocation_id = str(uuid.uuid4())
         self._finished = False
-        self._connection: Connection
+        self._connection = connection
 
     async def run(self) -> bool:
-        self._connection = await self._upstream.connect()
         pump: asyncio.Task[None] | None = None
         try:
             self._write_head()
@@ -135,7 +149,7 @@ class _Exchange:
         head = await self._next_head()
         if head is None and self._connection.reused and self._request.framing == 0 and not self._worker.ended.done():
             self._connection.abort()
-            self._connection = await self._upstream.open()
+            self._connection = await self._connection.upstream.open()
             self._write_head()
             head = await self._next_head()
         if head is None:
@@ -199,6 +213,6 @@ class _Exchange:
     def _leave(self) -> None:
         """Keep the connection for the next request, or close it at once so that the worker sees the client leave."""
         if self._finished:
-            self._upstream.release(self._connection)
+            self._connection.upstream.release(self._connection)
         else:
             self._connection.abort()

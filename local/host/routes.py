@@ -10,6 +10,7 @@ from local.host.functions import Function
 _SEGMENT = re.compile(
     r"\{(?P<star>\*{0,2})(?P<name>\w+)(?::(?P<rule>[^?=}]+))?(?P<optional>\?)?(?:=(?P<default>[^}]*))?\}"
 )
+_ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)  # it separates nothing, and stays as it is
 _CAPTURE = re.compile(r"\{(\w+)\}")
 _CONSTRAINTS = {
     "int": r"-?\d+",
@@ -57,7 +58,7 @@ class RouteTable:
 
     def find(self, method: str, path: str) -> Match | int:
         """The function for a request, or what refuses it: 404 for no such path, 405 for no such method on it."""
-        plain = unquote(path)
+        plain = unquote(_ENCODED_SLASH.sub("%252F", path)) if "%" in path else path
         status = 404
         for route in self._literals.get(plain.strip("/").lower(), ()):
             status = 405

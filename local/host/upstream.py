@@ -4,6 +4,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 from local.host.http1 import MAX_HEAD_BYTES
+from local.host.process import WorkerGoneError, WorkerProcess
 
 _IDLE_S = 4.0  # the inner server closes idle connections after 5 s; do not race with it
 _TRIES = 10
@@ -12,7 +13,8 @@ _MAX_DELAY_S = 0.25
 
 
 class Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, upstream: "Upstream", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.upstream = upstream
         self.reader = reader
         self.writer = writer
         self.reused = False
@@ -27,8 +29,9 @@ class Connection:
 
 
 class Upstream:
-    def __init__(self, uri: str) -> None:
-        where = urlsplit(uri)
+    def __init__(self, worker: WorkerProcess) -> None:
+        where = urlsplit(worker.uri)
+        self.worker = worker
         self._host, self._port = where.hostname, where.port
         self._idle: list[Connection] = []
 
@@ -52,14 +55,17 @@ class Upstream:
             self._idle.pop().abort()
 
     async def open(self) -> Connection:
+        """A new connection. Raises WorkerGoneError as soon as the worker has ended."""
         delay = _FIRST_DELAY_S
-        for _ in range(_TRIES - 1):
+        for tries_left in reversed(range(_TRIES)):
             try:
-                return await self._try()
+                reader, writer = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
+                return Connection(self, reader, writer)
             except OSError:
-                await asyncio.sleep(delay)
-                delay = min(_MAX_DELAY_S, delay * 2)
-        return await self._try()
-
-    async def _try(self) -> Connection:
-        return Connection(*await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES))
+                if not tries_left:
+                    raise
+            await asyncio.wait({self.worker.ended}, timeout=delay)
+            if self.worker.ended.done():
+                break
+            delay = min(_MAX_DELAY_S, delay * 2)
+        raise WorkerGoneError(f"Worker process {self.worker.pid} ended.")

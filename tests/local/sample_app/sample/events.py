@@ -13,7 +13,7 @@ bp = func.Blueprint()
 STORAGE = "AzureWebJobsStorage"
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="jobs", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%jobs", connection=STORAGE)
 async def job(msg: func.QueueMessage) -> None:
     """Do what the message says: `note`, `fail`, `die-once`, `hold` or `block`."""
     body = msg.get_body().decode()
@@ -30,20 +30,20 @@ async def job(msg: func.QueueMessage) -> None:
     note("job-done", body, msg.dequeue_count)
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="described", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%described", connection=STORAGE)
 async def described(msg: func.QueueMessage, context: func.Context) -> None:
     inserted = msg.insertion_time.isoformat() if msg.insertion_time else None
     expires = msg.expiration_time.isoformat() if msg.expiration_time else None
     note("described", msg.id, msg.dequeue_count, inserted, expires, msg.pop_receipt, context.invocation_id)
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="jobs-poison", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%jobs-poison", connection=STORAGE)
 async def on_jobs_poison(msg: func.QueueMessage) -> None:
     note("poison", msg.get_body().decode())
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="fan-out", connection=STORAGE)
-@bp.queue_output(arg_name="many", queue_name="results", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%fan-out", connection=STORAGE)
+@bp.queue_output(arg_name="many", queue_name="%SAMPLE_PREFIX%results", connection=STORAGE)
 @bp.blob_output(arg_name="copy", path="copies/{id}.txt", connection=STORAGE)
 async def fan_out(msg: func.QueueMessage, many: func.Out[List[str]], copy: func.Out[str]) -> None:  # noqa: UP006
     body = msg.get_body().decode()
@@ -51,13 +51,13 @@ async def fan_out(msg: func.QueueMessage, many: func.Out[List[str]], copy: func.
     copy.set(body)
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="returns", connection=STORAGE)
-@bp.queue_output(arg_name="$return", queue_name="results", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%returns", connection=STORAGE)
+@bp.queue_output(arg_name="$return", queue_name="%SAMPLE_PREFIX%results", connection=STORAGE)
 async def returns(msg: func.QueueMessage) -> str:
     return msg.get_body().decode().upper()
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="fixed", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%fixed", connection=STORAGE)
 @bp.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:00")
 async def fixed(msg: func.QueueMessage, context: func.Context) -> None:
     retry = context.retry_context
@@ -66,7 +66,7 @@ async def fixed(msg: func.QueueMessage, context: func.Context) -> None:
         raise RuntimeError("again")
 
 
-@bp.queue_trigger(arg_name="msg", queue_name="exponential", connection=STORAGE)
+@bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%exponential", connection=STORAGE)
 @bp.retry(strategy="exponential_backoff", max_retry_count="1", minimum_interval="00:00:00", maximum_interval="00:00:01")
 async def exponential(msg: func.QueueMessage, context: func.Context) -> None:
     note("exponential", msg.dequeue_count, context.retry_context.retry_count)

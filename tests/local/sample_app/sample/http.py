@@ -67,20 +67,24 @@ async def context_of(req: Request, context: func.Context) -> JSONResponse:
     return JSONResponse({"id": context.invocation_id, "function": context.function_name, "trace": trace})
 
 
-@bp.route("stream", methods=["POST"], auth_level=ANONYMOUS)
-async def stream(req: Request) -> StreamingResponse:
-    """One line for each line of the request, as soon as it comes."""
+steps: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def echo():
-        ended = "cancelled"
-        try:
-            async for block in req.stream():
-                yield block
-            ended = "complete"
-        finally:
-            note("stream", ended)
 
-    return StreamingResponse(echo(), media_type="text/event-stream")
+@bp.route("steps", methods=["POST"], auth_level=ANONYMOUS)
+async def add_step(req: Request) -> JSONResponse:
+    """Take each block of the body as it comes, for those who follow."""
+    async for block in req.stream():
+        await steps.put(block)
+    return JSONResponse({})
+
+
+@bp.route("steps", methods=["GET"], auth_level=ANONYMOUS)
+async def follow_steps(req: Request) -> StreamingResponse:
+    async def follow():
+        while step := await steps.get():
+            yield step
+
+    return StreamingResponse(follow(), media_type="text/event-stream")
 
 
 @bp.route("endless", methods=["GET"], auth_level=ANONYMOUS)
@@ -149,7 +153,7 @@ async def block(req: Request) -> JSONResponse:
 
 
 @bp.route("enqueue", methods=["POST"], auth_level=ANONYMOUS)
-@bp.queue_output(arg_name="out", queue_name="jobs", connection="AzureWebJobsStorage")
+@bp.queue_output(arg_name="out", queue_name="%SAMPLE_PREFIX%jobs", connection="AzureWebJobsStorage")
 async def enqueue(req: Request, out: func.Out[str]) -> JSONResponse:
     out.set((await req.body()).decode())
     return JSONResponse({"queued": True}, status_code=202)
