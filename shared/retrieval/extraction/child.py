@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from importlib import import_module
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -85,7 +86,7 @@ def _confine(start: Start) -> None:
 def _allow_cpu(seconds: int) -> None:
     """From now on; the kernel counts from the process's start, and ends it with SIGXCPU."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + seconds, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (ceil(time.process_time()) + seconds, hard))
 
 
 def _resident_bytes() -> int:

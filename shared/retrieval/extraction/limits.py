@@ -10,17 +10,18 @@ class Limits:
     """Bounds on one document, and on the child process that reads it.
 
     `memory_bytes` is address space (RLIMIT_AS): libraries and stacks count too, about 300 MiB of it.
+    `max_member_bytes` is for the XML files inside of Office documents; kreuzberg takes no more than 100 MiB.
     `chunk_tokens` is at least 8, so that any single character fits.
     A child is replaced after `documents_per_child`, or once it holds more than `recycle_bytes`.
     """
 
     max_bytes: int = 1024 * MIB
     max_pages: int = 20_000
-    max_characters: int = 50_000_000
+    max_characters: int = 100_000_000
     max_member_bytes: int = 100 * MIB
     memory_bytes: int = 1024 * MIB
-    cpu_s: int = 60
-    deadline_s: float = 90
+    cpu_s: int = 90
+    deadline_s: float = 120
     chunk_tokens: int = 512
     documents_per_child: int = 100
     recycle_bytes: int = 400 * MIB

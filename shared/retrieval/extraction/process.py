@@ -88,9 +88,13 @@ class ChildProcess:
     async def end(self) -> None:
         """Kill it if it is at work, else let it exit; return when it is gone."""
         self.interrupt()
+        await self._exit()
+
+    async def _exit(self) -> None:
+        """Its stdin is closed, and what it says is read to the end: a full pipe would hold it back."""
         try:
             async with asyncio.timeout(self._limits.end_s):
-                await self._process.communicate()  # closes its stdin, and reads on: a full pipe would hold back its end
+                await self._process.communicate()
         except TimeoutError:
             self._process.kill()
             await self._process.communicate()
@@ -132,6 +136,7 @@ class ChildProcess:
     async def _receive(self) -> Line:
         line = decode(await self._line())
         if isinstance(line, Failed):
+            await self._exit()
             raise ChildFailure(self._memory() if line.out_of_memory else "could not be read", line.detail)
         return line
 
@@ -143,9 +148,7 @@ class ChildProcess:
 
     async def _failure(self) -> ChildFailure:
         """Why it is gone, by how it went."""
-        self._busy = False
-        await self.end()
-        self._busy = True
+        await self._exit()
         status = cast("int", self._process.returncode)
         cause = Signals(-status).name if status < 0 else f"exit status {status}"
         if status == -SIGXCPU:

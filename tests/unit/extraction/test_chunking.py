@@ -52,6 +52,7 @@ def test_a_long_text_is_cut_where_a_short_one_would_be() -> None:
 
 def test_blank_text_has_no_passages() -> None:
     assert list(passages(Document(" \n\n\t \n" * 5000), 512)) == []
+    assert list(passages(Document("\x1c\x1d\u2003\u3000"), 512)) == []
 
 
 def test_the_pages_of_a_passage_are_those_of_its_first_and_last_character() -> None:

@@ -70,6 +70,11 @@ async def test_an_outline_entry_whose_title_is_not_on_its_page_begins_at_the_top
     assert extracted.passages[0].headings == ("Invisible",)
 
 
+async def test_an_outline_entry_without_a_title_is_no_heading(extractor: Extractor, tmp_path: Path) -> None:
+    path = files.pdf(tmp_path / "a.pdf", [" \nBody."], outline=True)
+    assert (await extractor.extract(path, "a.pdf")).passages[0].headings == ()
+
+
 async def test_a_word_that_a_pdf_breaks_at_the_end_of_a_line_is_one_word(extractor: Extractor, tmp_path: Path) -> None:
     path = files.pdf(tmp_path / "a.pdf", ["This line is long and ends in hyphen-\nation, as they do."])
     assert "hyphenation" in text(await extractor.extract(path, "a.pdf"))
