@@ -6,7 +6,7 @@ import hmac
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,9 @@ async def eventually[T](look: Callable[[], Awaitable[T]], holds: Callable[[T], b
 
 
 @asynccontextmanager
-async def running(folder: Path, azurite: Azurite, upstream: ScriptedUpstream, **settings: str) -> AsyncIterator[Deck]:
+async def running(
+    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Deck]:
     """Start the product with its store in the folder; `settings` are laid over the defaults."""
     keys = folder / "keys.json"
     keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
@@ -87,7 +89,7 @@ async def running(folder: Path, azurite: Azurite, upstream: ScriptedUpstream, **
         "FLIGHTDECK_KEYS_FILE": str(keys),
         "FLIGHTDECK_KEY_PEPPER": PEPPER,
         "PYTHONDONTWRITEBYTECODE": "1",
-        **settings,
+        **(settings or {}),
     }
     config = HostConfig(
         app_dir=ROOT,

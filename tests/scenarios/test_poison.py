@@ -1,0 +1,66 @@
+"""Queue messages that no retry can help: parked with the reason, and read."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+
+from tests.scenarios.deck import Deck, eventually
+from tests.upstream import Step
+
+
+async def parked(deck: Deck, queue: str) -> list[str]:
+    """Bodies that were kept because they are about nothing we know."""
+    async with deck.blobs() as service:
+        container = service.get_container_client("poison")
+        try:
+            names = [name async for name in container.list_blob_names(name_starts_with=queue)]
+            return [(await (await container.download_blob(name)).readall()).decode() for name in names]
+        except ResourceNotFoundError:
+            return []
+
+
+def _original(kept: str) -> str:
+    """What was kept is the body itself, or our note with the body in it."""
+    return json.loads(kept)["body"] if kept.startswith('{"kind":"parked"') else kept
+
+
+async def depth(deck: Deck, queue: str) -> int:
+    async with deck.queues() as service:
+        return (await service.get_queue_client(queue).get_queue_properties()).approximate_message_count or 0
+
+
+@pytest.mark.parametrize(
+    ("queue", "body"),
+    [
+        ("documents", "this is not a message of ours"),
+        ("documents", json.dumps({"version": 99, "kind": "blob", "blob_name": "acme/kb/a.txt"})),
+        ("documents", json.dumps({"version": 1, "kind": "blob"})),
+        ("usage", "nor is this"),
+        ("usage", json.dumps({"version": 99})),
+    ],
+)
+async def test_a_message_that_is_not_ours_is_kept_aside_and_holds_nothing_up(deck: Deck, queue: str, body: str) -> None:
+    async with deck.queues() as service:
+        await service.get_queue_client(queue).send_message(base64.b64encode(body.encode()).decode())
+    kept = await eventually(lambda: parked(deck, queue), lambda bodies: any(body in _original(one) for one in bodies))
+    assert kept
+    await eventually(lambda: depth(deck, queue), lambda count: count == 0)
+    await eventually(lambda: depth(deck, f"{queue}-poison"), lambda count: count == 0)
+
+
+async def test_a_document_that_keeps_failing_says_so(deck: Deck) -> None:
+    client = deck.client()
+    store = await client.vector_stores.create(name="doomed")
+    uploaded = await client.files.create(file=("note.txt", b"A note nobody can embed."), purpose="assistants")
+    deck.upstream.script("embedding", default=Step(fault="malformed"))
+    await client.vector_stores.files.create(vector_store_id=store.id, file_id=uploaded.id)
+
+    async def look() -> Any:
+        return await client.vector_stores.files.retrieve(uploaded.id, vector_store_id=store.id)
+
+    failed = await eventually(look, lambda file: file.status == "failed", timeout_s=120)
+    assert failed.last_error.code == "server_error"
+    assert "cannot be read" in failed.last_error.message
