@@ -24,7 +24,7 @@ class DeploymentSettings(BaseModel):
     model: str
     api_key: str | None = None
     input_usd: float = Field(default=0, ge=0)
-    cached_usd: float = Field(default=0, ge=0)
+    cached_usd: float | None = Field(default=None, ge=0, description="default: what any other input token costs")
     output_usd: float = Field(default=0, ge=0)
 
 

@@ -153,7 +153,8 @@ def _prices(settings: Settings) -> dict[str, Price]:
 
 
 def _price(one: DeploymentSettings) -> Price:
-    return Price(round(one.input_usd * 1e6), round(one.cached_usd * 1e6), round(one.output_usd * 1e6))
+    cached_usd = one.input_usd if one.cached_usd is None else one.cached_usd
+    return Price(round(one.input_usd * 1e6), round(cached_usd * 1e6), round(one.output_usd * 1e6))
 
 
 def _embedding_model(settings: Settings, catalogue: Catalogue) -> Model:

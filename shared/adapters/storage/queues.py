@@ -1,4 +1,4 @@
-"""The `Queues` port over the REST API of Azure Storage: one send through the SDK costs ten times the processor time.
+"""The `Queues` port over the REST API of Azure Storage: a send through the SDK takes three times the processor time.
 
 Delivery is at least once. A put whose answer was lost is sent again and may leave two messages; an update whose answer
 was lost finds its receipt spent and raises NotFoundError although it took effect. Consumers count by id.
