@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError, RateLimitError
+from shared.errors import ConflictError, NotFoundError, OverloadedError, PreconditionFailedError, RateLimitError
 from shared.ports.blobs import DOCUMENTS
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
 from shared.ports.records import FolderRecord
 from shared.ports.usage import Source
-from shared.wire.messages import BlobMessage
+from shared.wire.messages import BlobMessage, ParkedMessage
 from shared.wire.vector_stores import AttachBody, VectorStoreBody
 from tests.unit.retrieval.world import CALLER, TENANT, Fuse, Killed, Meanwhile, WordsEmbedder, World
 
@@ -372,8 +372,6 @@ class Vanishing:
         raise NotFoundError(f"No {record_id!r} of {tenant!r}.")
 
     async def create(self, value: object) -> None:
-        from shared.errors import ConflictError
-
         raise ConflictError(f"{value!r} exists already.")
 
 
@@ -383,3 +381,63 @@ async def test_a_record_that_keeps_vanishing_is_a_reason_to_come_back_later() ->
     await put(world, b"some text")
     with pytest.raises(OverloadedError):
         await world.process(Fuse()).indexer.handle(EVENT, "m1")
+
+
+async def test_poison_that_is_contended_is_tried_again_and_given_up_when_it_never_ends() -> None:
+    world = World(embedder=Throttled())
+    await put(world, b"some text")
+    with pytest.raises(RateLimitError):
+        await world.services.indexer.handle(EVENT, "m1")
+    parked = ParkedMessage(code="server_error", reason="It died.", body=EVENT.model_dump_json())
+
+    async def write() -> None:
+        (stored,) = (await world.documents.list(TENANT)).items
+        await world.documents.replace(stored.value, if_match=stored.etag)
+
+    documents = world.documents
+    world.documents = Contended(documents)
+    with pytest.raises(OverloadedError):
+        await world.process(Fuse()).indexer.give_up(parked, "p1")
+    world.documents = documents
+    world.documents = Meanwhile(documents, "replace", write)
+    await world.process(Fuse()).indexer.give_up(parked, "p1")
+    assert (await world.only_document()).state == "failed"
+
+
+async def test_a_generation_that_was_overtaken_in_the_index_alone_is_made_again() -> None:
+    world = World()
+    await put(world, b"some text")
+
+    async def overtake() -> None:
+        document = await world.only_document()
+        await world.chunks.retire(TENANT, document.store_id, document.id, document.generation + 1)
+
+    world.chunks = Meanwhile(world.chunks, "publish", overtake)
+    await world.process(Fuse()).indexer.handle(EVENT, "m1")
+    document = await world.only_document()
+    assert (document.state, await world.texts(document.store_id)) == ("ready", ["some text"])
+
+
+async def test_a_store_that_keeps_being_deleted_is_a_reason_to_come_back_later() -> None:
+    world = World()
+    await put(world, b"some text")
+
+    class Released:
+        """The folder is let go of, and the half-made store deleted by somebody else, whenever one is made."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stores, name)
+
+        async def create(self, value: Any) -> Any:
+            made = await stores.create(value)
+            await world.folders.delete(TENANT, "kb")
+            return made
+
+        async def delete(self, tenant: str, record_id: str) -> None:
+            await stores.delete(tenant, record_id)
+            raise NotFoundError("Gone already.")
+
+    stores, world.stores = world.stores, Released()
+    with pytest.raises(OverloadedError):
+        await world.process(Fuse()).indexer.handle(EVENT, "m1")
+    assert (await stores.list(TENANT)).items == ()

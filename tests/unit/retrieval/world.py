@@ -240,7 +240,7 @@ class World:
 
     async def settle(self) -> None:
         """Deliver everything, also what waits for later, until the queue is empty."""
-        for _ in range(200):
+        for _ in range(2000):
             for message in await self.queues.take("documents", limit=1):
                 await self.deliver(message, self.services)
             if not self.queues.waiting("documents"):
