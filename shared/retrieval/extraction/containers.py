@@ -20,7 +20,7 @@ def members(source: Source) -> "Sequence[ZipInfo]":
     try:
         with ZipFile(source.path) as archive:
             return archive.infolist()
-    except (BadZipFile, NotImplementedError) as error:
+    except (BadZipFile, NotImplementedError, ValueError) as error:
         message = f"{source.label} is damaged or truncated: its ZIP container cannot be read."
         raise DocumentError(message, code="invalid_file") from error
 

@@ -121,6 +121,16 @@ async def test_a_corrupt_document_in_a_good_container_is_refused(extractor: Extr
     )
 
 
+async def test_slides_with_a_member_that_does_not_unpack_are_refused(extractor: Extractor, tmp_path: Path) -> None:
+    content = bytearray(files.slides(tmp_path / "a.pptx").read_bytes())
+    start = content.index(b"ppt/slides/slide1.xml") + 40
+    content[start : start + 40] = b"\xff" * 40
+    assert await refusal(extractor, tmp_path / "a.pptx", bytes(content)) == (
+        "invalid_file",
+        "'a.pptx' is damaged or truncated: it cannot be read as PPTX.",
+    )
+
+
 async def test_a_file_that_lost_its_beginning_is_damaged(extractor: Extractor, tmp_path: Path) -> None:
     content = files.word(tmp_path / "a.docx").read_bytes()[100:4000]
     assert await refusal(extractor, tmp_path / "a.docx", content) == (

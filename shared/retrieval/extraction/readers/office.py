@@ -17,7 +17,7 @@ def read(source: Source, limits: Limits) -> Document:
     check_members(source, limits.max_member_bytes)
     try:
         result = extract_file_sync(source.path, source.format.mime, _config())
-    except KreuzbergError as error:
+    except (KreuzbergError, OSError) as error:  # OSError: a member of the container that does not unpack
         message = f"{source.label} is damaged or truncated: it cannot be read as {source.format.name}."
         raise DocumentError(message, code="invalid_file") from error
     return with_headings(clean(result.content))
