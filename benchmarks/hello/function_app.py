@@ -8,26 +8,27 @@ from azurefunctions.extensions.http.fastapi import Request, Response, StreamingR
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
-_PLAIN = b'{"id":"hello","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
-_EVENT = b'data: {"id":"hello","choices":[{"index":0,"delta":{"content":" w"},"finish_reason":null}]}\n\n'
+PLAIN = b'{"id":"hello","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
+EVENT = b'data: {"id":"hello","choices":[{"index":0,"delta":{"content":" w"},"finish_reason":null}]}\n\n'
 
 
 @app.route("hello", methods=["GET", "POST"])
-async def hello(req: Request) -> Response:  # noqa: ARG001 -- the host passes it
-    return Response(_PLAIN, media_type="application/json")
+async def hello(req: Request) -> Response:
+    await req.body()
+    return Response(PLAIN, media_type="application/json")
 
 
 @app.route("stream", methods=["GET", "POST"])
 async def stream(req: Request) -> StreamingResponse:
     count, pace_s = int(req.query_params["count"]), float(req.query_params["pace_s"])
-    return StreamingResponse(_events(count, pace_s), media_type="text/event-stream")
+    return StreamingResponse(events(count, pace_s), media_type="text/event-stream")
 
 
-async def _events(count: int, pace_s: float) -> AsyncIterator[bytes]:
+async def events(count: int, pace_s: float) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     due = loop.time()
     for _ in range(count):
         due += pace_s
         await asyncio.sleep(due - loop.time())
-        yield _EVENT
+        yield EVENT
     yield b"data: [DONE]\n\n"

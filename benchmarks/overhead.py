@@ -1,0 +1,127 @@
+"""What Flightdeck costs beside a bare aiohttp relay and LiteLLM's proxy: worker CPU a request, memory, added latency.
+
+`python -m benchmarks.overhead [--rounds 3] [--no-profile] [--update-docs]`. One run: every side is up at once, all
+speak to the same scripted upstream process, and rounds go in turn over all sides. Takes about ten minutes.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import hosted, litellm_proxy, overhead_tables, sampling, sides
+from benchmarks.cells import SCENARIOS, Cells, measure
+from benchmarks.report import machine, publish
+from benchmarks.sides import CHUNKS, PACE_S, Side
+from local.azurite import Azurite, AzuriteConfig
+
+_PROFILED = (SCENARIOS[1], SCENARIOS[3])
+_PROFILE_S = 10
+_TOP = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """All sides, up and listening."""
+
+    direct: Side
+    relay: Side
+    litellm: Side
+    inner: Side
+    hello: Side
+    refusing: Side
+    unmetered: Side
+    flightdeck: Side
+
+    @property
+    def all(self) -> list[Side]:
+        return [
+            *(self.direct, self.relay, self.litellm, self.inner),
+            *(self.hello, self.refusing, self.unmetered, self.flightdeck),
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-profile", action="store_true", help="leave out the samples of py-spy")
+    parser.add_argument("--update-docs", action="store_true", help="write the section of docs/benchmarks.md")
+    arguments = parser.parse_args()
+    section = asyncio.run(_run(rounds=arguments.rounds, profiled=not arguments.no_profile))
+    publish("overhead", section, update_docs=arguments.update_docs)
+
+
+async def _run(*, rounds: int, profiled: bool) -> str:
+    with tempfile.TemporaryDirectory(prefix="flightdeck-bench-") as folder:
+        async with _everything(Path(folder)) as field:
+            cells = await measure(field.all, rounds=rounds)
+            profile = await _profile(field.flightdeck, Path(folder)) if profiled else None
+            return _section(field, cells, profile, rounds)
+
+
+@asynccontextmanager
+async def _everything(folder: Path) -> AsyncIterator[Field]:
+    async with AsyncExitStack() as stack:
+        azurite = Azurite(AzuriteConfig(data_dir=folder / "azurite"))
+        stack.push_async_callback(azurite.stop)
+        await azurite.start()
+        upstream, url = await sides.start_upstream()
+        stack.push_async_callback(upstream.stop)
+
+        def up(side: Side) -> Side:
+            stack.push_async_callback(side.stop)
+            return side
+
+        storage = azurite.connection_string
+        flightdeck = up(await hosted.flightdeck(folder, storage, url))
+        yield Field(
+            direct=sides.direct(url),
+            relay=up(await sides.relay(url)),
+            litellm=up(await litellm_proxy.start(url, folder)),
+            inner=up(await sides.inner()),
+            hello=up(await hosted.hello(folder, storage)),
+            refusing=hosted.refusing(flightdeck),
+            unmetered=up(await hosted.unmetered(folder, storage, url)),
+            flightdeck=flightdeck,
+        )
+
+
+async def _profile(side: Side, folder: Path) -> str | None:
+    profiles = [
+        (scenario, sampling.by_part(stacks))
+        for scenario in _PROFILED
+        if (stacks := await sampling.sample(side, scenario, seconds=_PROFILE_S, folder=folder))
+    ]
+    return overhead_tables.profile_table(profiles, top=_TOP) if profiles else None
+
+
+def _section(field: Field, cells: Cells, profile: str | None, rounds: int) -> str:
+    compared = [field.relay, field.flightdeck, field.litellm]
+    ladder = [field.inner, field.hello, field.refusing, field.unmetered, field.flightdeck]
+    parts = [
+        f"Median (lowest-highest) of {rounds} rounds of one run; a stream has {CHUNKS} tokens, one every "
+        f"{PACE_S * 1000:.0f} ms; {litellm_proxy.version()}, one worker, no database. Flightdeck meters every call "
+        "through a real queue (Azurite). Ratios are taken round by round.",
+        overhead_tables.cpu_table(cells, compared, product=field.flightdeck, rival=field.litellm),
+        "What a client waits longer than without any gateway (plain: to the end of the answer; stream: to its first "
+        "byte). Flightdeck's figures include the local host's front and share two cores with it, Azurite, the upstream "
+        "and the client.",
+        overhead_tables.latency_table(cells, compared, base=field.direct),
+        overhead_tables.memory_table(compared),
+        "Where Flightdeck's worker spends it: each rung does what the rung before does, and one thing more.",
+        overhead_tables.breakdown_table(cells, ladder),
+        "Beside the worker, not billed on Azure: the local host's front.",
+        overhead_tables.front_table(cells, [field.hello, field.flightdeck]),
+    ]
+    if profile is not None:
+        parts += ["Samples of the Flightdeck worker under load, by the innermost part of it on the stack:", profile]
+    if lost := hosted.retried_writes(field.flightdeck):
+        parts.append(f"Azurite could not keep up: {lost} writes to the usage queue were tried again.")
+    return "\n\n".join([*parts, machine()])
+
+
+if __name__ == "__main__":
+    main()

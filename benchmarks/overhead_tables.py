@@ -1,0 +1,90 @@
+"""The tables of the overhead benchmark, in Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.cells import SCENARIOS, Cells
+from benchmarks.load import Scenario
+from benchmarks.report import Spread, percentile, table
+from benchmarks.sides import Side
+
+_NAMES = tuple(scenario.name for scenario in SCENARIOS)
+
+
+def cpu_table(cells: Cells, compared: Sequence[Side], *, product: Side, rival: Side) -> str:
+    """Worker CPU of each side, and how the product stands to the others."""
+    rows: list[tuple[object, ...]] = [(side.name, *_spreads(cells, side)) for side in compared]
+    pairs = [(product, side) for side in compared if side is not product] + [(rival, product)]
+    rows += [(f"**{one.name} / {other.name}**", *_ratios(cells, one, other)) for one, other in pairs]
+    return table(("worker CPU ms a request", *_NAMES), rows)
+
+
+def _spreads(cells: Cells, side: Side) -> list[object]:
+    return [_worker(cells, side, scenario) if side.serves(scenario) else "" for scenario in SCENARIOS]
+
+
+def _ratios(cells: Cells, one: Side, other: Side) -> list[object]:
+    """Round by round, so that what slows a round slows both."""
+
+    def ratio(scenario: Scenario) -> str:
+        ours, theirs = cells[one.name, scenario.name].worker_ms, cells[other.name, scenario.name].worker_ms
+        return f"**{Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])}**"
+
+    return [ratio(scenario) for scenario in SCENARIOS]
+
+
+def _worker(cells: Cells, side: Side, scenario: Scenario) -> Spread:
+    return Spread.of(cells[side.name, scenario.name].worker_ms)
+
+
+def latency_table(cells: Cells, compared: Iterable[Side], *, base: Side) -> str:
+    """Added waiting: to the end of a plain answer, to the first byte of a stream; percentiles over all rounds."""
+
+    def waits(side: Side, scenario: Scenario) -> list[float]:
+        rounds = cells[side.name, scenario.name].waits
+        return [ms for each in rounds for ms in (each.first_ms if scenario.stream_chunks else each.total_ms)]
+
+    def added(side: Side, scenario: Scenario) -> str:
+        mine, least = waits(side, scenario), waits(base, scenario)
+        middle, tail = (percentile(mine, share) - percentile(least, share) for share in (0.5, 0.99))
+        return f"{middle:.1f} / {tail:.1f}"
+
+    rows = [(side.name, *(added(side, scenario) for scenario in SCENARIOS)) for side in compared]
+    return table(("added ms, p50 / p99", *_NAMES), rows)
+
+
+def memory_table(sides: Iterable[Side]) -> str:
+    return table(("after the run", "worker RSS MB"), [(side.name, f"{side.rss_mb():.0f}") for side in sides])
+
+
+def breakdown_table(cells: Cells, ladder: Sequence[Side]) -> str:
+    """Each rung does what the one before it does and one thing more: total (what the rung adds)."""
+    below: dict[str, float] = {}
+
+    def cell(side: Side, scenario: Scenario) -> str:
+        if not side.serves(scenario):
+            return ""
+        middle = _worker(cells, side, scenario).middle
+        added = middle - below.get(scenario.name, 0.0)
+        below[scenario.name] = middle
+        return f"{middle:.2f} ({added:+.2f})"
+
+    rows = [(side.name, *(cell(side, scenario) for scenario in SCENARIOS)) for side in ladder]
+    return table(("worker CPU ms a request (added)", *_NAMES), rows)
+
+
+def front_table(cells: Cells, hosted: Sequence[Side]) -> str:
+    """What the local host's own process takes: on Azure that is the platform's, and not billed."""
+
+    def front(side: Side, scenario: Scenario) -> Spread:
+        return Spread.of(cells[side.name, scenario.name].front_ms)
+
+    rows = [(side.name, *(front(side, scenario) for scenario in SCENARIOS)) for side in hosted]
+    return table(("front CPU ms a request", *_NAMES), rows)
+
+
+def profile_table(profiles: Sequence[tuple[Scenario, Sequence[tuple[str, float]]]], *, top: int) -> str:
+    """Shares by part of the system, ordered by the first profile."""
+    shares = [dict(profile) for _, profile in profiles]
+    parts = [part for part, _ in profiles[0][1]][:top]
+    rows = [(part, *(f"{share.get(part, 0.0):.1f} %" for share in shares)) for part in parts]
+    return table(("share of the worker's samples", *(scenario.name for scenario, _ in profiles)), rows)
