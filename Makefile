@@ -36,8 +36,8 @@ bench: setup $(MODELS)/.ready ## one script for each published claim
 	@for script in $(or $(ARGS),$(BENCHMARKS)); do echo "# $$script"; $(BIN)python -m benchmarks.$$script || exit 1; done
 
 lock: .tools/uv ## after a change of dependencies
-	$(UV) lock
-	$(UV) $(EXPORT) --output-file requirements.txt
+	.tools/uv lock
+	.tools/uv $(EXPORT) --output-file requirements.txt
 
 clean: ## what set-up and checks made; your documents in .local stay
 	rm -rf .venv .tools node_modules .pytest_cache .ruff_cache .import_linter_cache htmlcov .coverage .coverage.*
@@ -49,7 +49,7 @@ setup: .venv/.ready node_modules/.package-lock.json
 	@sh local/setup/python.sh
 
 .venv/.ready: pyproject.toml uv.lock | .tools/uv
-	@$(UV) sync --frozen --python "$$(cat .tools/python)"
+	@.tools/uv sync --frozen --python "$$(cat .tools/python)"
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -36,12 +37,12 @@ class ModelChild:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        process.terminate()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 5)
-            return
-        process.kill()
-        await process.wait()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)  # its whole session: it may be fetching with an installer
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 5)
+                return
 
     async def _spawn(self) -> asyncio.StreamReader:
         self._process = await asyncio.create_subprocess_exec(
