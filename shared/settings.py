@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter, ValidationError, model_validator
 
 PREFIX = "FLIGHTDECK_"
+STORAGE = "AzureWebJobsStorage"
+"""The host's own connection, which is ours too."""
 
 
 class ConfigurationError(Exception):
@@ -56,7 +58,18 @@ class Settings(BaseModel):
     keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals}")
     key_pepper: str = Field(default="", description="secret under which API keys are hashed")
     blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
-    storage_connection: str = Field(alias="AzureWebJobsStorage", description="connection string of the storage account")
+    storage_connection: str | None = Field(
+        default=None, alias="AzureWebJobsStorage", description="connection string of the storage account, with a key"
+    )
+    storage_blobs_url: str | None = Field(
+        default=None, alias="AzureWebJobsStorage__blobServiceUri", description="without a key: its blob service"
+    )
+    storage_queues_url: str | None = Field(
+        default=None, alias="AzureWebJobsStorage__queueServiceUri", description="without a key: its queue service"
+    )
+    client_id: str | None = Field(
+        default=None, alias="AzureWebJobsStorage__clientId", description="the app's user-assigned identity"
+    )
     max_body_bytes: int = Field(default=8_000_000, gt=0, description="largest JSON body of a request")
     max_file_bytes: int = Field(default=100_000_000, gt=0, description="largest file one request can upload")
     first_event_s: float = Field(
@@ -71,14 +84,20 @@ class Settings(BaseModel):
         """Read and check all settings. Raise ConfigurationError that names the setting that is wrong."""
         environ = os.environ if environ is None else environ
         found: dict[str, str] = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX)}
-        if unknown := sorted(found.keys() - cls.model_fields.keys()):
+        ours = {name for name, field in cls.model_fields.items() if field.alias is None}
+        if unknown := sorted(found.keys() - ours):
             raise ConfigurationError(f"Unknown setting {PREFIX + unknown[0].upper()!r}.")
-        if "AzureWebJobsStorage" in environ:
-            found["AzureWebJobsStorage"] = environ["AzureWebJobsStorage"]
+        hosts = {field.alias for field in cls.model_fields.values() if field.alias is not None}
+        found |= {name: environ[name] for name in hosts & environ.keys()}
         try:
             settings = cls.model_validate(found)
         except ValidationError as error:
             raise ConfigurationError(_explain(error)) from error
+        if not settings.storage_connection and not (settings.storage_blobs_url and settings.storage_queues_url):
+            raise ConfigurationError(
+                f"{STORAGE} is missing: a connection string, or {STORAGE}__blobServiceUri and "
+                f"{STORAGE}__queueServiceUri for use with an identity."
+            )
         if settings.store.startswith("sqlite:") and "WEBSITE_INSTANCE_ID" in environ:
             raise ConfigurationError(
                 f"{PREFIX}STORE is {settings.store!r}: on Azure each instance would have its own data."
@@ -95,5 +114,5 @@ def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     name, *inside = [str(part) for part in first["loc"]]
-    setting = name if name == "AzureWebJobsStorage" else PREFIX + name.upper()
+    setting = name if name.startswith(STORAGE) else PREFIX + name.upper()
     return f"{setting} is wrong{' at ' + '.'.join(inside) if inside else ''}: {first['msg']}."

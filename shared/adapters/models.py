@@ -4,7 +4,7 @@ A client library that parses costs 6 to 40 times the CPU of relaying bytes over 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from shared.errors import OverloadedError, UpstreamError, UpstreamTimeoutError
@@ -18,10 +18,16 @@ RETRY_AFTER_S = 2.0
 
 
 class HttpModels:
-    """The ModelTransport of every OpenAI-compatible endpoint, Azure OpenAI's /openai/v1 included."""
+    """The ModelTransport of every OpenAI-compatible endpoint, Azure OpenAI's /openai/v1 included.
 
-    def __init__(self, session: "Callable[[], aiohttp.ClientSession]") -> None:
+    `authorize` gives the Authorization header of deployments of kind `azure` that have no key: the app's identity.
+    """
+
+    def __init__(
+        self, session: "Callable[[], aiohttp.ClientSession]", authorize: Callable[[], Awaitable[str]] | None = None
+    ) -> None:
         self._session = session
+        self._authorize = authorize
 
     async def post(self, deployment: Deployment, path: str, body: bytes, *, deadline_s: float) -> UpstreamAnswer:
         import aiohttp
@@ -30,8 +36,9 @@ class HttpModels:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
         try:
             async with asyncio.timeout(deadline_s):
+                headers = await self._headers(deployment)
                 response = await self._session().post(
-                    url, data=body, headers=_headers(deployment), timeout=timeout, allow_redirects=False
+                    url, data=body, headers=headers, timeout=timeout, allow_redirects=False
                 )
         except TimeoutError as error:  # ours, or aiohttp's for the connection
             if isinstance(error, aiohttp.ServerTimeoutError):
@@ -49,20 +56,22 @@ class HttpModels:
 
         url = f"{deployment.endpoint.rstrip('/')}/models"
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
+        headers = await self._headers(deployment)
         try:
-            async with self._session().get(url, headers=_headers(deployment), timeout=timeout) as response:
+            async with self._session().get(url, headers=headers, timeout=timeout) as response:
                 await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(deployment) from error
 
-
-def _headers(deployment: Deployment) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
-    if deployment.api_key is None:
-        return headers
-    if deployment.kind == "azure":
-        return headers | {"api-key": deployment.api_key}
-    return headers | {"authorization": f"Bearer {deployment.api_key}"}
+    async def _headers(self, deployment: Deployment) -> dict[str, str]:
+        headers = {"content-type": "application/json"}
+        if deployment.kind == "azure" and deployment.api_key is not None:
+            return headers | {"api-key": deployment.api_key}
+        if deployment.kind == "azure" and self._authorize is not None:
+            return headers | {"authorization": await self._authorize()}
+        if deployment.api_key is None:
+            return headers
+        return headers | {"authorization": f"Bearer {deployment.api_key}"}
 
 
 def _unreachable(deployment: Deployment) -> OverloadedError:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.adapters.entra import MODELS_SCOPE, Identity
 from shared.adapters.http import HttpPool
 from shared.adapters.key_file import KeyFile
 from shared.adapters.models import HttpModels
@@ -55,13 +56,13 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     """Build everything from the settings; nothing is opened before it is used. Raise ConfigurationError."""
     settings = Settings.load(environ)
     pool, clock = HttpPool(), SystemClock()
-    account = _account(settings)
-    queues, blobs = StorageQueues(account, pool), StorageBlobs(account)
+    account, identity = _account(settings), Identity(settings.client_id)
+    queues, blobs = StorageQueues(account, pool, credential=identity), StorageBlobs(account, credential=identity)
     catalogue = _catalogue(settings)
     meter = QueueMeter(queues, clock, _prices(settings))
     tokens = O200kTokens()
     waits = Waits(settings.deadline_s, settings.first_event_s, min(15, settings.idle_s), settings.idle_s)
-    models = HttpModels(pool)
+    models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
     embedding_gateway = EmbeddingGateway(catalogue, upstreams)
     embedding_model = _embedding_model(settings, catalogue)
@@ -73,7 +74,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     async def close() -> None:
         await meter.drain()
         await asyncio.gather(extractor.close(), blobs.close(), queues.close())
-        await pool.close()
+        await asyncio.gather(pool.close(), identity.close())
         await stores.close()
 
     return Platform(
@@ -132,7 +133,9 @@ def _retrieval(
 
 def _account(settings: Settings) -> StorageAccount:
     try:
-        return StorageAccount.parse(settings.storage_connection)
+        if settings.storage_connection:
+            return StorageAccount.parse(settings.storage_connection)
+        return StorageAccount.at(settings.storage_blobs_url or "", settings.storage_queues_url or "")
     except ValueError as error:
         raise ConfigurationError(f"AzureWebJobsStorage is wrong: {error}") from error
 

@@ -56,6 +56,15 @@ class StorageAccount:
         )
 
     @classmethod
+    def at(cls, blob_url: str, queue_url: str) -> Self:
+        """For use with an identity, from the URLs of both services. Raise ValueError for anything that is not https."""
+        for url in (blob_url, queue_url):
+            if not url.startswith("https://"):
+                raise ValueError(f"The URL of a service must begin with https://, unlike {url!r}.")
+        name = (urlsplit(blob_url).hostname or "").split(".")[0]
+        return cls(name, blob_url.rstrip("/"), queue_url.rstrip("/"))
+
+    @classmethod
     def _at(cls, url: str) -> Self:
         name, service, domain = [*(urlsplit(url).hostname or "").split(".", 2), "", ""][:3]
         if service not in ("blob", "queue"):
