@@ -12,10 +12,11 @@ type Data = tuple[
 ]  # the kind of a binding's value (string, bytes, json, http, model_binding_data) and the value
 
 _LENGTH = struct.Struct("!I")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def pack(message: Message) -> bytes:
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = _encode(message).encode()
     return _LENGTH.pack(len(body)) + body
 
 

@@ -77,7 +77,7 @@ class Host:
         _log.info("%s", banner(self.url, self.functions, routes))
 
     async def stop(self) -> None:
-        """Take nothing new, let what runs end within the grace time, then end the workers, which gives back the rest."""
+        """Take nothing new, let what runs end in the grace time, then end the workers, which gives back the rest."""
         self._invoker.stop()
         for listener in self._listeners:
             listener.stop()

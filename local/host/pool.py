@@ -51,17 +51,25 @@ class WorkerPool:
 
     async def pick(self) -> WorkerProcess:
         """The next worker in turn. Raises WorkerGoneError when none becomes ready in time, or the host is stopping."""
+        if not (workers := self._living()):
+            await self._until_living()
+            workers = self._living()
+        if self._closed or not workers:
+            raise WorkerGoneError("The host is stopping.")
+        self._turn += 1
+        return workers[self._turn % len(workers)]
+
+    def _living(self) -> list[WorkerProcess]:
+        return [worker for worker in self._workers if worker.alive]
+
+    async def _until_living(self) -> None:
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                while not (workers := [worker for worker in self._workers if not worker.ended.done()]):
+                while not self._living() and not self._closed:
                     self._ready.clear()
                     await self._ready.wait()
         except TimeoutError:
             raise WorkerGoneError("No worker process is ready.") from None
-        if self._closed:
-            raise WorkerGoneError("The host is stopping.")
-        self._turn += 1
-        return workers[self._turn % len(workers)]
 
     async def stop(self, grace_s: float) -> None:
         self._closed = True

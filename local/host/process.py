@@ -30,6 +30,7 @@ class AppError(Exception):
 
 class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.alive = True
         self.uri = ""
         self.pid = process.pid
         self.functions: list[Message] = []
@@ -40,7 +41,7 @@ class WorkerProcess:
 
     async def invoke(self, message: Message) -> Message:
         """The worker's answer to an invocation. Raises WorkerGoneError when it dies first."""
-        if self.ended.done():
+        if not self.alive:
             raise WorkerGoneError(f"Worker process {self.pid} is gone.")
         answer = self._pending[message["id"]] = asyncio.get_running_loop().create_future()
         try:
@@ -50,7 +51,8 @@ class WorkerProcess:
             self._pending.pop(message["id"], None)
 
     def kill(self) -> None:
-        """End the worker and every process it started, without asking."""
+        """End the worker and every process it started, without asking; it gets no further work from now on."""
+        self.alive = False
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -84,6 +86,8 @@ class WorkerProcess:
             answer = self._pending.get(message["id"])
             if answer is not None and not answer.done():
                 answer.set_result(message)
+        if not self._writer.is_closing():
+            self.kill()  # a worker that cannot answer is of no use
 
     async def _watch(self) -> None:
         code = await self._process.wait()

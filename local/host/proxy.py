@@ -23,22 +23,32 @@ class _BrokenError(Exception):
 
 
 class Patience:
-    """A time-out that begins anew whenever something moves."""
+    """A time-out that begins anew whenever something moves, at the price of one assignment each time."""
 
     def __init__(self, idle_s: float) -> None:
-        self._clock = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
         self._idle_s = idle_s
-        self._timeout = asyncio.timeout(idle_s)
+        self._timeout = asyncio.timeout(None)
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
+        self._moved = self._loop.time()
+        self._timer = self._loop.call_later(self._idle_s, self._look)
         return self
 
     async def __aexit__(self, *failure: Any) -> None:
+        self._timer.cancel()
         await self._timeout.__aexit__(*failure)
 
     def renew(self) -> None:
-        self._timeout.reschedule(self._clock() + self._idle_s)
+        self._moved = self._loop.time()
+
+    def _look(self) -> None:
+        deadline = self._moved + self._idle_s
+        if self._loop.time() >= deadline:
+            self._timeout.reschedule(deadline)
+        else:
+            self._timer = self._loop.call_at(deadline, self._look)
 
 
 class Proxy:
@@ -147,7 +157,7 @@ class _Exchange:
 
     async def _response_head(self) -> Head:
         head = await self._next_head()
-        if head is None and self._connection.reused and self._request.framing == 0 and not self._worker.ended.done():
+        if head is None and self._connection.reused and self._request.framing == 0 and self._worker.alive:
             self._connection.abort()
             self._connection = await self._connection.upstream.open()
             self._write_head()
@@ -178,19 +188,18 @@ class _Exchange:
         if not keep:
             headers.append((b"connection", b"close"))
         request.responded = True
-        request.writer.write(rendered(b"HTTP/1.1 %b %b" % head.start[1:], headers))
-        self._patience.renew()
-        if framing != 0:
-            await self._copy(framing)
-        else:
-            await request.writer.drain()
+        await self._copy(framing, rendered(b"HTTP/1.1 %b %b" % head.start[1:], headers))
         self._finished = request.body_done and framing != "until_close" and not head.closes and head.start[1] != b"500"
         return keep and request.body_done
 
-    async def _copy(self, framing: Framing) -> None:
+    async def _copy(self, framing: Framing, head: bytes) -> None:
+        """Send head and body on. A body of known length is at hand already: its first bytes go out with the head."""
         reader, writer = self._connection.reader, self._request.writer
         scanner = ChunkScanner()
         left = framing if isinstance(framing, int) else None
+        held = [head] if left else []
+        if not left:
+            writer.write(head)
         while left != 0 and not scanner.done:
             data = await self._read(reader, BLOCK_BYTES if left is None else min(left, BLOCK_BYTES))
             if not data and framing == "until_close":
@@ -198,10 +207,12 @@ class _Exchange:
             if not data:
                 raise _BrokenError("The connection ended inside an answer.")
             payload = scanner.feed(data) if framing == "chunked" else [data]
-            writer.writelines([data] if self._request.modern else payload)
+            writer.write(b"".join([*held, *([data] if self._request.modern else payload)]))
             await writer.drain()
             left = left - len(data) if left is not None else None
+            held = []
             self._patience.renew()
+        await writer.drain()
 
     @staticmethod
     async def _read(reader: asyncio.StreamReader, limit: int) -> bytes:

@@ -65,7 +65,7 @@ class Upstream:
                 if not tries_left:
                     raise
             await asyncio.wait({self.worker.ended}, timeout=delay)
-            if self.worker.ended.done():
+            if not self.worker.alive:
                 break
             delay = min(_MAX_DELAY_S, delay * 2)
         raise WorkerGoneError(f"Worker process {self.worker.pid} ended.")
