@@ -79,6 +79,13 @@ class Settings(BaseModel):
     deadline_s: float = Field(default=220, gt=0, description="longest wait for a plain answer")
     lease_s: float = Field(default=120, gt=0, description="how long a run holds a document before another may take it")
 
+    @model_validator(mode="after")
+    def _deployments_have_their_own_ids(self) -> Self:
+        ids = [deployment.id for model in self.models.values() for deployment in model.deployments]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"FLIGHTDECK_MODELS has two deployments with the id {twice[0]!r}")
+        return self
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check all settings. Raise ConfigurationError that names the setting that is wrong."""
@@ -113,6 +120,8 @@ def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
 
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"]:
+        return f"{first['msg'].removeprefix('Value error, ')}."
     name, *inside = [str(part) for part in first["loc"]]
     setting = name if name.startswith(STORAGE) else PREFIX + name.upper()
     return f"{setting} is wrong{' at ' + '.'.join(inside) if inside else ''}: {first['msg']}."

@@ -17,7 +17,7 @@ def local_catalogue(port: int, key: str) -> str:
     endpoint = f"http://127.0.0.1:{port}/v1"
 
     def served(model: str, **facts: object) -> dict[str, Any]:
-        deployment = {"id": "local", "endpoint": endpoint, "kind": "openai", "model": model, "api_key": key}
+        deployment = {"id": f"local-{model}", "endpoint": endpoint, "kind": "openai", "model": model, "api_key": key}
         return {"deployments": [deployment], **facts}
 
     sizes = {"context_tokens": catalogue.MAX_TOKENS, "dimensions": catalogue.DIMENSIONS}

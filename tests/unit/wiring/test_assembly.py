@@ -1,0 +1,37 @@
+"""Assembling the platform: wrong settings are found before anything is opened."""
+
+import json
+
+import pytest
+
+from shared.settings import ConfigurationError
+from shared.wiring.assembly import assemble
+from tests.unit.wiring.test_settings import CHAT, EMBEDDING, GOOD
+
+
+async def test_the_platform_is_assembled_without_opening_anything(tmp_path: object) -> None:
+    platform = assemble(GOOD | {"FLIGHTDECK_STORE": f"sqlite:///{tmp_path}/deep/store.db"})
+    assert [model.id for model in platform.models.all().data] == ["chat", "embedding"]
+    assert set(platform.probes) == {"store", "queues", "blobs", "model chat", "model embedding"}
+    await platform.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"AzureWebJobsStorage": "nonsense"}, "AzureWebJobsStorage is wrong"),
+        ({"FLIGHTDECK_MODELS": json.dumps({"chat": CHAT})}, "FLIGHTDECK_EMBEDDING_MODEL is None"),
+        ({"FLIGHTDECK_EMBEDDING_MODEL": "other"}, "must name one of .'embedding'."),
+    ],
+)
+def test_a_wrong_setting_is_named(change: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        assemble(GOOD | change)
+
+
+def test_two_embedding_models_need_a_choice() -> None:
+    other = EMBEDDING | {"deployments": [{"id": "c", "endpoint": "http://127.0.0.1/v1", "model": "m"}]}
+    models = {"FLIGHTDECK_MODELS": json.dumps({"embedding": EMBEDDING, "other": other})}
+    with pytest.raises(ConfigurationError, match="FLIGHTDECK_EMBEDDING_MODEL"):
+        assemble(GOOD | models)
+    assert assemble(GOOD | models | {"FLIGHTDECK_EMBEDDING_MODEL": "other"})
