@@ -441,3 +441,16 @@ async def test_a_store_that_keeps_being_deleted_is_a_reason_to_come_back_later()
     with pytest.raises(OverloadedError):
         await world.process(Fuse()).indexer.handle(EVENT, "m1")
     assert (await stores.list(TENANT)).items == ()
+
+
+async def test_a_document_whose_store_goes_while_it_is_indexed_is_taken_out() -> None:
+    world = World()
+    await put(world, b"some text")
+
+    async def delete_store() -> None:
+        await world.stores.delete(TENANT, (await world.only_store()).id)
+
+    world.chunks = Meanwhile(world.chunks, "publish", delete_store)
+    await world.process(Fuse()).indexer.handle(EVENT, "m1")
+    document = await world.only_document()
+    assert (document.state, await world.hidden(document)) == ("deleted", 0)
