@@ -6,6 +6,8 @@ import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
+from azure.core.exceptions import AzureError
+
 from local.host.blobs import BlobTrigger
 from local.host.config import HostConfig
 from local.host.http1 import MAX_HEAD_BYTES, BadMessageError, plain_response, read_head
@@ -16,6 +18,7 @@ from local.host.routes import Route, RouteTable
 BLOB_WEBHOOK = "/runtime/webhooks/blobs"
 _STATUS = "/admin/host/status"
 _LINGER_S = 2.0
+_BACKLOG = 1024
 
 type Answer = Callable[[Request], Awaitable[bool]]
 
@@ -56,7 +59,10 @@ class Front:
     async def _event_grid(self, request: Request, blobs: BlobTrigger) -> bool:
         name = parse_qs(request.query).get("functionName", [""])[0]
         event_type = (request.head.get(b"aeg-event-type") or b"").decode()
-        status, body = await blobs.receive(name, event_type, await request.read_json())
+        try:
+            status, body = await blobs.receive(name, event_type, await request.read_json())
+        except AzureError:
+            return request.answer(503)  # Event Grid delivers again
         return request.answer(status, body)
 
     def _authorised(self, request: Request, route: Route) -> bool:
@@ -104,7 +110,9 @@ class _Server:
         """Listen. Raises PortTakenError."""
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(lambda: _Protocol(self._serve), "127.0.0.1", port)
+            self._listener = await loop.create_server(
+                lambda: _Protocol(self._serve), "127.0.0.1", port, backlog=_BACKLOG
+            )
         except OSError as error:
             raise PortTakenError(f"Port {port} of 127.0.0.1 is taken: {error.strerror}.") from error
 
@@ -128,7 +136,8 @@ class _Server:
         try:
             while await self._one(task, reader, writer) and not self._stopping:
                 pass
-            await _linger(reader, writer)
+            if not self._stopping:
+                await _linger(reader, writer)
         except (BadMessageError, BodyTooLargeError) as error:
             writer.write(plain_response(413 if isinstance(error, BodyTooLargeError) else 400, close=True))
             await _linger(reader, writer)

@@ -105,6 +105,6 @@ class WorkerPool:
             await asyncio.sleep(delay)
             try:
                 return await start_worker(self._config)
-            except AppError as error:
+            except (AppError, OSError) as error:
                 _log.error("%s", error)
                 delay = min(_MAX_BACK_OFF_S, delay * 2)

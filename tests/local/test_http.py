@@ -208,6 +208,8 @@ async def test_a_killed_worker_costs_502_or_a_cut_and_another_serves_what_follow
     streaming = await http.get("/api/endless")
     blocked = asyncio.create_task(http.get("/api/block"))
     await notes.wait("block", "begun", count=before + 1)
+    async with http.get("/admin/host/status") as response:
+        assert response.status == 200  # a function that blocks its worker does not block the host
     (pid,) = host.worker_pids
     os.kill(pid, signal.SIGKILL)
     assert (await blocked).status == 502

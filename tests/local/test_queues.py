@@ -123,8 +123,12 @@ async def test_a_stopping_host_finishes_what_it_can_and_gives_back_the_rest(
     host = await start_host(grace_s=1.0)
     await account.send(f"{prefix}jobs", "hold 0.5")
     await account.send(f"{prefix}jobs", "hold 4.5")
-    await own_notes.wait("job", count=2)
-    await asyncio.wait_for(host.stop(), 5)
+    async with aiohttp.ClientSession(host.url) as client:
+        call = asyncio.create_task(client.get("/api/wait?s=0.5"))
+        await own_notes.wait("wait", "begun")
+        await own_notes.wait("job", count=2)
+        await asyncio.wait_for(host.stop(), 10)
+        assert (await call).status == 200
     assert own_notes.of("job-done", "hold 0.5")
     messages = [message async for message in account.queues.get_queue_client(f"{prefix}jobs").receive_messages()]
     assert [(base64.b64decode(one.content).decode(), one.dequeue_count) for one in messages] == [("hold 4.5", 2)]
