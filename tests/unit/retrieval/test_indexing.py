@@ -7,7 +7,7 @@ from shared.ports.records import document_id
 from shared.retrieval.blob_names import Drop
 from shared.wire.messages import BlobMessage, DocumentMessage, ParkedMessage
 from shared.wire.vector_stores import AttachBody, VectorStoreBody
-from tests.unit.retrieval.world import CALLER, TENANT, World
+from tests.unit.retrieval.world import CALLER, TENANT, Fuse, WordsEmbedder, World
 
 NAME = "acme/handbook/leave/policy.txt"
 TWO = "Employees have 25 days of leave.\n\nLeave is asked for in text."
@@ -240,6 +240,17 @@ async def test_a_document_that_failed_too_often_is_marked_with_the_last_reason_a
     assert attached.last_error is not None
     assert (attached.status, attached.last_error.code) == ("failed", "server_error")
     assert attached.last_error.message == "The deployment answered 500."
+    world.embedder = WordsEmbedder()
+    await world.process(Fuse()).indexer.handle(BlobMessage(blob_name=NAME), "redriven")
+    assert (await world.only_document()).state == "ready"
+
+
+async def test_attaching_a_file_again_after_a_failure_tries_again() -> None:
+    world = World()
+    await world.drop(NAME, b"\x00")
+    await world.settle()
+    document = await world.only_document()
+    assert document.state == "failed"
     await world.services.attachments.attach(CALLER, document.store_id, AttachBody(file_id=document.file_id))
     assert (await world.only_document()).state == "queued"
 

@@ -200,7 +200,8 @@ async def test_a_run_that_lost_its_claim_stops_working() -> None:
     await embedder.begun.wait()
     document = await world.only_document()
     await world.services.attachments.detach(CALLER, document.store_id, document.file_id)
-    await run
+    async with asyncio.timeout(10):
+        await run
     assert embedder.texts == []
     assert (await world.only_document()).state == "deleted"
 
