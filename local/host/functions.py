@@ -23,6 +23,10 @@ class Binding:
         return self.fields.get("connection") or "AzureWebJobsStorage"
 
     @property
+    def outward(self) -> bool:
+        return str(self.fields.get("direction", "")).lower() == "out"
+
+    @property
     def deferred(self) -> bool:
         """True when the parameter is an SDK client: the worker wants the address of the blob, not its content."""
         return bool(self.fields.get("properties", {}).get("SupportsDeferredBinding"))
@@ -52,6 +56,7 @@ class Function:
     name: str
     trigger: Binding
     outputs: Mapping[str, Binding]
+    inputs: tuple[Binding, ...]  # beside the trigger
     retry: Retry | None
 
     @property
@@ -69,7 +74,8 @@ def described(message: Message, settings: Mapping[str, str]) -> Function:
     return Function(
         name=message["name"],
         trigger=next(binding for binding in bindings if binding.kind.endswith("trigger")),
-        outputs={binding.name: binding for binding in bindings if binding.fields.get("direction", "").lower() == "out"},
+        outputs={binding.name: binding for binding in bindings if binding.outward},
+        inputs=tuple(b for b in bindings if not b.outward and not b.kind.endswith("trigger")),
         retry=_retry(message["retry"]),
     )
 

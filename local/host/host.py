@@ -18,7 +18,8 @@ from local.host.routes import RouteTable
 from local.host.storage import Storage
 from local.host.timers import TimerListener
 
-_KINDS = ("httptrigger", "queuetrigger", "blobtrigger", "timertrigger")
+_TRIGGERS = ("httptrigger", "queuetrigger", "blobtrigger", "timertrigger")
+_OUTPUTS = ("http", "queue", "blob")
 _SETTLE_S = 5.0
 _log = logging.getLogger("local.host")
 
@@ -91,11 +92,13 @@ class Host:
         await self._storage.close()
 
     def _check(self) -> None:
+        """Refuse, with a name, what would otherwise fail at the first event."""
         for function in self.functions:
-            if function.trigger.kind not in _KINDS:
-                raise AppError(
-                    f"The local host has no {function.trigger.fields['type']!r}: function {function.name!r}."
-                )
+            known = function.trigger.kind in _TRIGGERS
+            unknown = [binding for binding in function.outputs.values() if binding.kind not in _OUTPUTS]
+            for binding in [*([] if known else [function.trigger]), *function.inputs, *unknown]:
+                kind = binding.fields["type"]
+                raise AppError(f"Function {function.name!r} has a binding of type {kind!r}; the local host has none.")
         if any(function.trigger.kind == "httptrigger" for function in self.functions) and not self._pool.serves_http:
             raise AppError("HTTP functions must use the types of azurefunctions.extensions.http.fastapi.")
 

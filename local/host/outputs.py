@@ -72,4 +72,6 @@ def _expression(match: re.Match[str], metadata: Mapping[str, Data]) -> str:
         return str(uuid.uuid4())
     if match[1] == "DateTime":
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return str(metadata[match[1]][1]) if match[1] in metadata else match[0]
+    names = {name.lower(): name for name in metadata}
+    name = names.get(match[1].lower())
+    return match[0] if name is None else str(metadata[name][1])

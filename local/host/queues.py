@@ -170,7 +170,7 @@ def _call(function: Function, message: QueueMessage, body: bytes) -> Call:
         "ExpirationTime": ("string", message.expires_on.isoformat() if message.expires_on else ""),
         "NextVisibleTime": ("string", message.next_visible_on.isoformat() if message.next_visible_on else ""),
     }
-    return Call(function, data, {**metadata, "queueTrigger": data, "id": metadata["Id"]})
+    return Call(function, data, metadata)
 
 
 def _text_or_bytes(body: bytes) -> Data:

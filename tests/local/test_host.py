@@ -69,6 +69,17 @@ async def lost(msg: func.QueueMessage) -> None: ...
     assert "'ELSEWHERE'" in await started(tmp_path, code)
 
 
+async def test_a_binding_that_the_host_does_not_have_is_refused_by_type(tmp_path: Path) -> None:
+    code = """
+import azure.functions as func
+app = func.FunctionApp()
+@app.queue_trigger(arg_name="msg", queue_name="q", connection="AzureWebJobsStorage")
+@app.blob_input(arg_name="blob", path="c/x", connection="AzureWebJobsStorage")
+async def reads(msg: func.QueueMessage, blob: func.InputStream) -> None: ...
+"""
+    assert "'reads' has a binding of type 'blob'" in await started(tmp_path, code)
+
+
 async def test_a_taken_port_is_said_in_one_sentence(start_host: StartHost, host: Host) -> None:
     with pytest.raises(PortTakenError, match=rf"^Port {host.config.port} of 127\.0\.0\.1 is taken"):
         await start_host(port=host.config.port)
@@ -148,6 +159,36 @@ async def test_azurite_keeps_its_data_over_a_restart_and_says_when_its_port_is_t
     assert await blob.readall() == b"1"
     await after.close()
     await again.stop()
+
+
+async def test_azurite_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    code = """
+import asyncio, pathlib, sys
+from local.azurite import Azurite, AzuriteConfig
+async def main():
+    azurite = Azurite(AzuriteConfig(data_dir=pathlib.Path(sys.argv[1])))
+    await azurite.start()
+    print(azurite.blob_port, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, str(tmp_path)), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    port = int(await asyncio.wait_for(parent.stdout.readline(), 60))
+    parent.kill()
+    await parent.communicate()
+    await eventually(lambda: refuses(port))
+
+
+async def refuses(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return True
+    writer.close()
+    return False
 
 
 @pytest.mark.parametrize(("span", "expected"), [("00:00:10", 10), ("01:02:03.5", 3723.5), ("1.00:00:00", 86400)])

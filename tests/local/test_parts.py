@@ -9,7 +9,7 @@ from local.host.routes import Match, RouteTable
 
 def function(name: str, route: str, *methods: str) -> Function:
     trigger = Binding("req", "httptrigger", {"route": route, "methods": methods, "authLevel": "ANONYMOUS"})
-    return Function(name, trigger, {}, None)
+    return Function(name, trigger, outputs={}, inputs=(), retry=None)
 
 
 TABLE = RouteTable(
