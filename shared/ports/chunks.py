@@ -1,7 +1,7 @@
 """Chunks of documents, and the two ranked searches over them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -40,7 +40,7 @@ class Candidates:
 
     by_vector: tuple[tuple[Chunk, float], ...]
     by_text: tuple[tuple[Chunk, float], ...]
-    cost: float = 0.0
+    cost: float = field(default=0.0, compare=False)
 
 
 class Chunks(Protocol):

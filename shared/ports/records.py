@@ -96,14 +96,14 @@ class Stored[T]:
 
     value: T
     etag: str
-    cost: float = 0.0
+    cost: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Page[T]:
     items: tuple[Stored[T], ...]
     has_more: bool
-    cost: float = 0.0
+    cost: float = field(default=0.0, compare=False)
 
 
 class Records[T: Record](Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.memory.records import MemoryRecords
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
@@ -29,6 +30,7 @@ from shared.ports.records import (
     VectorStoreRecord,
 )
 from tests.contracts.stores import AT, document_record, file_record
+from tests.cosmos.worlds import STORES
 
 type Make = Callable[[type[Record]], Records[Record]]
 
@@ -53,11 +55,14 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.close()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=STORES)
 def make(request: pytest.FixtureRequest) -> Make:
     """Opens the records of one type; twice the same type may be asked for only where two mean the same store."""
     if request.param == "memory":
         return MemoryRecords
+    if request.param.startswith("cosmos"):
+        account = request.getfixturevalue("cosmos").under(request.param)
+        return lambda record_type: CosmosRecords(account, record_type)
     database = request.getfixturevalue("database")
     return lambda record_type: SqliteRecords(database, record_type)
 
@@ -198,6 +203,8 @@ class TestEtags:
 
 
 class TestSize:
+    # The Cosmos SDK hands large bodies to aiohttp as they are.
+    @pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
     async def test_a_record_of_two_megabytes_is_kept_and_a_larger_one_refused(self, files: Records[FileRecord]) -> None:
         await files.create(file_record("f", filename="x" * (MAX_RECORD_BYTES - 1000)))
         with pytest.raises(TooLargeError):

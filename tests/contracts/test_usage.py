@@ -9,11 +9,13 @@ from typing import Literal
 
 import pytest
 
+from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.adapters.memory.usage import MemoryUsageLedger
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.usage import SqliteUsageLedger
 from shared.ports.usage import UsageEvent, UsageLedger, UsageTotal
 from tests.contracts.stores import AT, event
+from tests.cosmos.worlds import STORES
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 WIDTHS = (60, 3600, 86400)
@@ -28,10 +30,12 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.close()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=STORES)
 def ledger(request: pytest.FixtureRequest) -> UsageLedger:
     if request.param == "memory":
         return MemoryUsageLedger()
+    if request.param.startswith("cosmos"):
+        return CosmosUsageLedger(request.getfixturevalue("cosmos").under(request.param))
     return SqliteUsageLedger(request.getfixturevalue("database"))
 
 

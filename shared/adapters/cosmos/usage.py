@@ -1,0 +1,180 @@
+"""The usage ledger: one transactional batch an event, in the partition of its tenant and month.
+
+Event and sums are written together or not at all. Numbers are doubles to the service, so money, which may pass 2^53,
+is kept in two halves. A replay of the batch is refused at the event, whoever wrote it: the event's mark tells who.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, cast
+from uuid import uuid4
+
+from shared.adapters.cosmos import names, operations
+from shared.adapters.cosmos.account import CosmosAccount
+from shared.adapters.cosmos.containers import EVENT_TTL_S, USAGE
+from shared.adapters.cosmos.failures import CONFLICT, NOT_FOUND, RejectedError
+from shared.adapters.cosmos.operations import Item
+from shared.adapters.cosmos.partition import Partition
+from shared.errors import OverloadedError
+from shared.ports.usage import Operation, Source, UsageEvent, UsageTotal
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_HOUR_S = 3600
+_ROUNDS = 6
+_HALF_BITS = 26
+_COUNTS = ("requests", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_high", "cost_low")
+
+_COLUMNS = ", ".join(f"c.{name}" for name in ("source", "model", "key_id", *_COUNTS))
+_BY_HOUR = f"""
+SELECT c.hour_s AS at_s, {_COLUMNS} FROM c
+WHERE c.kind = @kind AND c.operation = @operation AND c.hour_s >= @start_s AND c.hour_s < @end_s
+"""  # noqa: S608 -- names of our properties
+_BY_MINUTE = f"""
+SELECT c.at_s, {_COLUMNS} FROM c
+WHERE c.kind = @kind AND c.operation = @operation AND c.at_s >= @start_s AND c.at_s < @end_s
+"""  # noqa: S608 -- names of our properties
+
+type _Key = tuple[int, str, str, str]
+
+
+class CosmosUsageLedger:
+    """Implements `UsageLedger`. Minutes are summed from the events, hours and days from the hours."""
+
+    def __init__(self, account: CosmosAccount) -> None:
+        self._account = account
+
+    async def record(self, event: UsageEvent) -> bool:
+        partition = self._partition(event.tenant, event.at)
+        told = _event(event, partition.key)
+        total = _total(event, partition.key)
+        add = operations.patch(total["id"], *(operations.add(f"/{name}", total[name]) for name in _COUNTS))
+        begin = operations.create(total)
+        sums = add
+        for _ in range(_ROUNDS):
+            try:
+                await partition.batch([operations.create(told), sums])
+            except RejectedError as error:
+                if error.at(0, CONFLICT):
+                    return await _ours(partition, told)
+                sums = begin if error.at(1, NOT_FOUND) else add
+            else:
+                return True
+        raise OverloadedError(f"Usage event {event.id!r} meets too many others.", retry_after_s=1)
+
+    async def totals(
+        self, tenant: str, operation: Operation, *, start: datetime, end: datetime, width_s: Literal[60, 3600, 86400]
+    ) -> Sequence[UsageTotal]:
+        by_hour = width_s >= _HOUR_S
+        first, last = _first_bucket(start, width_s), _first_bucket(end, width_s)
+        parameters = {
+            "kind": "total" if by_hour else "event",
+            "operation": operation,
+            "start_s": first,
+            "end_s": last,
+        }
+        sql = _BY_HOUR if by_hour else _BY_MINUTE
+        partitions = [self._partition(tenant, month) for month in _months(first, last)]
+        answers = await asyncio.gather(*(partition.query(sql, parameters) for partition in partitions))
+        sums: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * len(_COUNTS))
+        for item in (item for answer in answers for item in answer.items):
+            bucket = item["at_s"] // width_s * width_s
+            counts = sums[bucket, item["source"], item["model"], item["key_id"]]
+            counts[:] = [count + item[name] for count, name in zip(counts, _COUNTS, strict=True)]
+        return [_summed(key, sums[key], operation, width_s) for key in sorted(sums)]
+
+    def _partition(self, tenant: str, moment: datetime) -> Partition:
+        return Partition(self._account, USAGE, names.joined(tenant, f"{moment.astimezone(UTC):%Y%m}"))
+
+
+async def _ours(partition: Partition, told: Item) -> bool:
+    """Whether the event that is there is the very one that this call wrote, in an attempt that got no answer."""
+    try:
+        found = await partition.read(told["id"])
+    except RejectedError:
+        return False
+    return found.item["mark"] == told["mark"]
+
+
+def _event(event: UsageEvent, pk: str) -> Item:
+    """A key's id is never empty, so the empty text stands for "no key"."""
+    at_us = (event.at - _EPOCH) // timedelta(microseconds=1)
+    return {
+        "id": f"event-{names.plain(event.id)}",
+        "pk": pk,
+        "kind": "event",
+        "ttl": EVENT_TTL_S,
+        "mark": uuid4().hex,
+        "at_s": at_us // 1_000_000,
+        "at_us": at_us,
+        "deployment": event.deployment,
+        "status": event.status,
+        "estimated": event.estimated,
+        "ttft_ms": event.ttft_ms,
+        "duration_ms": event.duration_ms,
+        **_group(event),
+        **_counts(event),
+    }
+
+
+def _total(event: UsageEvent, pk: str) -> Item:
+    hour_s = (event.at - _EPOCH) // timedelta(hours=1) * _HOUR_S
+    group = _group(event)
+    return {
+        "id": f"total-{hour_s}-{names.digest(*group.values())}",
+        "pk": pk,
+        "kind": "total",
+        "hour_s": hour_s,
+        **group,
+        **_counts(event),
+    }
+
+
+def _group(event: UsageEvent) -> Mapping[str, str]:
+    return {
+        "operation": event.operation,
+        "source": event.source,
+        "model": event.model,
+        "key_id": event.key_id or "",
+    }
+
+
+def _counts(event: UsageEvent) -> Mapping[str, int]:
+    high, low = divmod(event.cost_microusd, 1 << _HALF_BITS)
+    tokens = (event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens)
+    return dict(zip(_COUNTS, (1, *tokens, high, low), strict=True))
+
+
+def _months(start_s: int, end_s: int) -> Iterator[datetime]:
+    """A moment in each month that the range touches."""
+    last = datetime.fromtimestamp(max(end_s - 1, 0), UTC)
+    month = datetime.fromtimestamp(start_s, UTC).replace(day=1)
+    while start_s < end_s and month <= last:
+        yield month
+        month = (month + timedelta(days=32)).replace(day=1)
+
+
+def _first_bucket(moment: datetime, width_s: int) -> int:
+    """Where the first bucket that begins at or after the moment begins, in seconds of UTC."""
+    return -((_EPOCH - moment) // timedelta(seconds=width_s)) * width_s
+
+
+def _summed(key: _Key, counts: Sequence[int], operation: Operation, width_s: int) -> UsageTotal:
+    start, source, model, key_id = key
+    *sums, high, low = counts
+    requests, input_tokens, output_tokens, cached_tokens, reasoning_tokens = sums
+    return UsageTotal(
+        start=datetime.fromtimestamp(start, UTC),
+        width_s=width_s,
+        operation=operation,
+        source=cast("Source", source),
+        model=model,
+        key_id=key_id or None,
+        requests=requests,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=cached_tokens,
+        reasoning_tokens=reasoning_tokens,
+        cost_microusd=(high << _HALF_BITS) + low,
+    )
