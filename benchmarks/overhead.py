@@ -7,13 +7,15 @@ speak to the same scripted upstream process, and rounds go in turn over all side
 import argparse
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import hosted, litellm_proxy, overhead_tables, sampling, sides
 from benchmarks.cells import SCENARIOS, Cells, measure
+from benchmarks.processes import cpu_ms
 from benchmarks.report import machine, publish
 from benchmarks.sides import CHUNKS, PACE_S, Side
 from local.azurite import Azurite, AzuriteConfig
@@ -21,6 +23,7 @@ from local.azurite import Azurite, AzuriteConfig
 _PROFILED = (SCENARIOS[1], SCENARIOS[3])
 _PROFILE_S = 10
 _TOP = 14
+_IDLE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ async def _run(*, rounds: int, profiled: bool) -> str:
         async with _everything(Path(folder)) as field:
             cells = await measure(field.all, rounds=rounds)
             profile = await _profile(field.flightdeck, Path(folder)) if profiled else None
-            return _section(field, cells, profile, rounds)
+            idle = await _idle([field.relay, field.flightdeck, field.litellm])
+            return _section(field, cells, profile, idle=idle, rounds=rounds)
 
 
 @asynccontextmanager
@@ -89,6 +93,15 @@ async def _everything(folder: Path) -> AsyncIterator[Field]:
         )
 
 
+async def _idle(compared: list[Side]) -> list[float]:
+    """CPU ms that each worker takes in a second without requests."""
+    before = [(await side.cpu())[0] for side in compared]
+    began = time.perf_counter()
+    await asyncio.sleep(_IDLE_S)
+    seconds = time.perf_counter() - began
+    return [(cpu_ms(side.worker) - cpu) / seconds for side, cpu in zip(compared, before, strict=True)]
+
+
 async def _profile(side: Side, folder: Path) -> str | None:
     profiles = [
         (scenario, sampling.by_part(stacks))
@@ -98,7 +111,7 @@ async def _profile(side: Side, folder: Path) -> str | None:
     return overhead_tables.profile_table(profiles, top=_TOP) if profiles else None
 
 
-def _section(field: Field, cells: Cells, profile: str | None, rounds: int) -> str:
+def _section(field: Field, cells: Cells, profile: str | None, *, idle: Sequence[float], rounds: int) -> str:
     compared = [field.relay, field.flightdeck, field.litellm]
     ladder = [field.inner, field.hello, field.refusing, field.unmetered, field.flightdeck]
     parts = [
@@ -106,11 +119,11 @@ def _section(field: Field, cells: Cells, profile: str | None, rounds: int) -> st
         f"{PACE_S * 1000:.0f} ms; {litellm_proxy.version()}, one worker, no database. Flightdeck meters every call "
         "through a real queue (Azurite). Ratios are taken round by round.",
         overhead_tables.cpu_table(cells, compared, product=field.flightdeck, rival=field.litellm),
-        "What a client waits longer than without any gateway (plain: to the end of the answer; stream: to its first "
-        "byte). Flightdeck's figures include the local host's front and share two cores with it, Azurite, the upstream "
-        "and the client.",
+        "What a client waits (plain: to the end of the answer; stream: to its first byte). The p99 of a few streams is "
+        "their maximum. Flightdeck's figures include the local host's front; all processes share the machine's cores.",
         overhead_tables.latency_table(cells, compared, base=field.direct),
-        overhead_tables.memory_table(compared),
+        "At rest. What a side does when nobody asks is in its figures too, most of all in slow streams one at a time.",
+        overhead_tables.rest_table(compared, idle),
         "Where Flightdeck's worker spends it: each rung does what the rung before does, and one thing more.",
         overhead_tables.breakdown_table(cells, ladder),
         "Beside the worker, not billed on Azure: the local host's front.",

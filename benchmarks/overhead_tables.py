@@ -37,23 +37,37 @@ def _worker(cells: Cells, side: Side, scenario: Scenario) -> Spread:
 
 
 def latency_table(cells: Cells, compared: Iterable[Side], *, base: Side) -> str:
-    """Added waiting: to the end of a plain answer, to the first byte of a stream; percentiles over all rounds."""
-
-    def waits(side: Side, scenario: Scenario) -> list[float]:
-        rounds = cells[side.name, scenario.name].waits
-        return [ms for each in rounds for ms in (each.first_ms if scenario.stream_chunks else each.total_ms)]
-
-    def added(side: Side, scenario: Scenario) -> str:
-        mine, least = waits(side, scenario), waits(base, scenario)
-        middle, tail = (percentile(mine, share) - percentile(least, share) for share in (0.5, 0.99))
-        return f"{middle:.1f} / {tail:.1f}"
-
-    rows = [(side.name, *(added(side, scenario) for scenario in SCENARIOS)) for side in compared]
-    return table(("added ms, p50 / p99", *_NAMES), rows)
+    """Waits: to the end of a plain answer, to the first byte of a stream; what is added is taken round by round."""
+    sides = list(compared)
+    rows: list[tuple[object, ...]] = [
+        (f"{side.name}, p50 / p99", *(_waited(cells, side, scenario) for scenario in SCENARIOS))
+        for side in [base, *sides]
+    ]
+    rows += [
+        (f"added by {side.name}, p50", *(_added(cells, side, base, scenario) for scenario in SCENARIOS))
+        for side in sides
+    ]
+    return table(("ms", *_NAMES), rows)
 
 
-def memory_table(sides: Iterable[Side]) -> str:
-    return table(("after the run", "worker RSS MB"), [(side.name, f"{side.rss_mb():.0f}") for side in sides])
+def _rounds(cells: Cells, side: Side, scenario: Scenario) -> list[list[float]]:
+    waits = cells[side.name, scenario.name].waits
+    return [each.first_ms if scenario.stream_chunks else each.total_ms for each in waits]
+
+
+def _waited(cells: Cells, side: Side, scenario: Scenario) -> str:
+    every = [ms for each in _rounds(cells, side, scenario) for ms in each]
+    return f"{percentile(every, 0.5):.1f} / {percentile(every, 0.99):.1f}"
+
+
+def _added(cells: Cells, side: Side, base: Side, scenario: Scenario) -> Spread:
+    pairs = zip(_rounds(cells, side, scenario), _rounds(cells, base, scenario), strict=True)
+    return Spread.of([percentile(mine, 0.5) - percentile(least, 0.5) for mine, least in pairs])
+
+
+def rest_table(sides: Iterable[Side], idle_ms: Iterable[float]) -> str:
+    rows = [(side.name, f"{side.rss_mb():.0f}", ms) for side, ms in zip(sides, idle_ms, strict=True)]
+    return table(("after the run", "worker RSS MB", "idle, CPU ms a second"), rows)
 
 
 def breakdown_table(cells: Cells, ladder: Sequence[Side]) -> str:
