@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from azure.core.exceptions import AzureError
+
 from local.host.banner import banner
 from local.host.blobs import BlobTrigger, event_grid_functions
 from local.host.config import HostConfig, read_host_json
@@ -54,11 +56,13 @@ class Host:
         return self._pool.pids
 
     async def start(self) -> None:
-        """Serve. Raises AppError when the app cannot be loaded, PortTakenError when somebody else has the port."""
+        """Serve. Raises AppError when the app or its storage cannot be had, PortTakenError when the port is taken."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, AzureError):
+                raise AppError(f"Azure Storage cannot be used: {error.message}") from error
             raise
 
     async def _start(self) -> None:
@@ -88,7 +92,9 @@ class Host:
         tasks = [asyncio.create_task(end) for end in ends]
         await asyncio.wait(tasks, timeout=self.config.grace_s)
         await self._pool.stop(min(_SETTLE_S, self.config.grace_s))
-        await asyncio.wait(tasks, timeout=_SETTLE_S)
+        _, late = await asyncio.wait(tasks, timeout=_SETTLE_S)
+        for task in late:
+            task.cancel()
         await self._storage.close()
 
     def _check(self) -> None:

@@ -13,7 +13,7 @@ from local.host.config import expanded
 from local.host.process import AppError
 
 HOST_CONNECTION = "AzureWebJobsStorage"
-_RETRY: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
+_RETRY: dict[str, Any] = {"retry_total": 2, "initial_backoff": 0, "increment_base": 1, "random_jitter_range": 0}
 
 
 class Storage:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from local.azurite import Azurite, AzuriteConfig, AzuriteError
-from local.host.config import HostConfig, seconds
+from local.host.config import HostConfig, development_account, seconds
 from local.host.front import PortTakenError
 from local.host.host import Host
 from local.host.process import AppError
@@ -78,6 +78,11 @@ app = func.FunctionApp()
 async def reads(msg: func.QueueMessage, blob: func.InputStream) -> None: ...
 """
     assert "'reads' has a binding of type 'blob'" in await started(tmp_path, code)
+
+
+async def test_storage_that_is_not_there_is_said_in_one_sentence(start_host: StartHost) -> None:
+    with pytest.raises(AppError, match=r"^Azure Storage cannot be used: Cannot connect"):
+        await start_host(storage=development_account(free_port(), free_port()))
 
 
 async def test_a_taken_port_is_said_in_one_sentence(start_host: StartHost, host: Host) -> None:
