@@ -1,6 +1,7 @@
 """One Azurite, one scripted model server and one running product for all scenarios of a session."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@asynccontextmanager
+async def _storage(folder: Path) -> AsyncIterator[Azurite]:
+    server = Azurite(AzuriteConfig(data_dir=folder))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
-    server = Azurite(AzuriteConfig(data_dir=tmp_path_factory.mktemp("azurite")))
-    await server.start()
-    yield server
-    await server.stop()
+    async with _storage(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
+    """Storage for a second product: on one account the two would take each other's messages."""
+    async with _storage(tmp_path_factory.mktemp("own_azurite")) as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

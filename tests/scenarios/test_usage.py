@@ -18,12 +18,12 @@ MESSAGES = [{"role": "user", "content": "Count these words please."}]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def fresh(
-    tmp_path_factory: pytest.TempPathFactory, azurite: Azurite, upstream: ScriptedUpstream
+    tmp_path_factory: pytest.TempPathFactory, own_azurite: Azurite, upstream: ScriptedUpstream
 ) -> AsyncIterator[Deck]:
     """A product of its own, so that its ledger holds this test's calls and no other's."""
     upstream.steps.reset()
     upstream.journal.reset()
-    async with running(tmp_path_factory.mktemp("usage"), azurite, upstream) as deck:
+    async with running(tmp_path_factory.mktemp("usage"), own_azurite, upstream) as deck:
         yield deck
 
 
@@ -72,11 +72,11 @@ async def test_the_totals_equal_what_the_clients_saw(fresh: Deck) -> None:
 
 
 async def test_usage_messages_that_are_delivered_three_times_are_counted_once(
-    tmp_path: Path, azurite: Azurite, upstream: ScriptedUpstream
+    tmp_path: Path, own_azurite: Azurite, upstream: ScriptedUpstream
 ) -> None:
     upstream.steps.reset()
     used = 0
-    async with running(tmp_path, azurite, upstream, {"AzureWebJobs.record_usage.Disabled": "true"}) as deck:
+    async with running(tmp_path, own_azurite, upstream, {"AzureWebJobs.record_usage.Disabled": "true"}) as deck:
         client = deck.client()
         for _ in range(4):
             used += (await client.chat.completions.create(model="chat", messages=MESSAGES)).usage.total_tokens
@@ -85,7 +85,7 @@ async def test_usage_messages_that_are_delivered_three_times_are_counted_once(
             await eventually(lambda: _settled(queue), lambda count: count == 4)
             await _triple(queue)
             assert await _settled(queue) == 12
-    async with running(tmp_path, azurite, upstream) as deck, deck.queues() as service:
+    async with running(tmp_path, own_azurite, upstream) as deck, deck.queues() as service:
         queue = service.get_queue_client("usage")
         await eventually(lambda: _settled(queue), lambda count: count == 0)
 
