@@ -76,12 +76,12 @@ class Supervisor:
         models = os.environ.get("FLIGHTDECK_MODELS") or environment.local_catalogue(port, owned.model_key)
         settings = environment.app_settings(config.folder, owned, models, os.environ)
         storage, _ = await _both(self._start_platform(settings), self._start_models(port))
+        env_file = environment.write_shell_variables(config.folder, config.url, owned, storage)
         if config.services_only:
             path = environment.write_local_settings(ROOT, settings, storage, config.port)
             return f"\nThe services of local mode run, and {path.name} names them. Next: func start\n"
         for name, reason in (await self._missing()).items():
             self._terminal.say("local", f"Not ready: {name}: {reason}")
-        env_file = environment.write_shell_variables(config.folder, config.url, owned, storage)
         return environment.greeting(config.url, owned.api_key, models, env_file)
 
     async def _start_platform(self, settings: Mapping[str, str]) -> str:
