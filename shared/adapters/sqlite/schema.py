@@ -80,15 +80,10 @@ CREATE TABLE usage_hours (
 
 
 def prepare(connection: "apsw.Connection", path: Path) -> None:
-    """Create the tables in a new file. Transactions must be immediate: two processes may start at once."""
-    if connection.pragma("user_version") == VERSION:
-        return
-    with connection:
-        found = connection.pragma("user_version")
-        if found == 0:
-            connection.execute(_RECORDS + _VISIBILITY + _CHUNKS + _USAGE)
-            connection.pragma("user_version", VERSION)
-        elif found != VERSION:
-            raise PlatformError(
-                f"The store {path.name!r} has version {found} of its tables; this program knows {VERSION}."
-            )
+    """Create the tables of a new file, inside the caller's immediate transaction: two processes may start at once."""
+    found = connection.pragma("user_version")
+    if found == 0:
+        connection.execute(_RECORDS + _VISIBILITY + _CHUNKS + _USAGE)
+        connection.pragma("user_version", VERSION)
+    elif found != VERSION:
+        raise PlatformError(f"The store {path.name!r} has version {found} of its tables; this program knows {VERSION}.")
