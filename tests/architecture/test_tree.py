@@ -93,7 +93,7 @@ def test_indexing_the_app_loads_no_sdk() -> None:
         "kreuzberg",
         "numpy",
         "openai",
-        "opentelemetry",
+        "opentelemetry.sdk",
         "pypdfium2",
         "rs_bpe",
         "semantic_text_splitter",

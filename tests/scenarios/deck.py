@@ -21,6 +21,7 @@ from local.azurite import Azurite
 from local.eventgrid import Player, PlayerConfig
 from local.host.config import HostConfig
 from local.host.host import Host
+from tests.cosmos.scenario_store import chosen_store
 from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parents[2]
@@ -81,10 +82,18 @@ async def running(
     folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Deck]:
     """Start the product with its store in the folder; `settings` are laid over the defaults."""
+    async with chosen_store(folder) as store, _started(folder, azurite, upstream, store, settings) as deck:
+        yield deck
+
+
+@asynccontextmanager
+async def _started(
+    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, store: str, settings: Mapping[str, str] | None
+) -> AsyncIterator[Deck]:
     keys = folder / "keys.json"
     keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
     env = {
-        "FLIGHTDECK_STORE": f"sqlite:///{folder / 'store.db'}",
+        "FLIGHTDECK_STORE": store,
         "FLIGHTDECK_MODELS": json.dumps(catalogue(upstream)),
         "FLIGHTDECK_KEYS_FILE": str(keys),
         "FLIGHTDECK_KEY_PEPPER": PEPPER,
