@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.ports.chunks import Candidates, Chunk, Chunks
 from tests.contracts.stores import DIMENSIONS, X, Y, Z, chunk
+from tests.cosmos.worlds import SOME_STORES
 
 
 @pytest.fixture
@@ -26,10 +28,12 @@ def dimensions() -> int:
     return DIMENSIONS
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=SOME_STORES)
 def chunks(request: pytest.FixtureRequest, dimensions: int) -> Chunks:
     if request.param == "memory":
         return MemoryChunks(dimensions=dimensions)
+    if request.param.startswith("cosmos"):
+        return CosmosChunks(request.getfixturevalue("cosmos").under(request.param), dimensions=dimensions)
     return SqliteChunks(request.getfixturevalue("database"), dimensions=dimensions, embedding_model="test")
 
 

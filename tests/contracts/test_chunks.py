@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
@@ -14,6 +15,7 @@ from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports.chunks import Candidates, Chunks
 from shared.ports.records import MAX_RECORD_BYTES
 from tests.contracts.stores import DIMENSIONS, X, Y, chunk
+from tests.cosmos.worlds import STORES
 
 
 @pytest.fixture
@@ -23,10 +25,12 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.close()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=STORES)
 def chunks(request: pytest.FixtureRequest) -> Chunks:
     if request.param == "memory":
         return MemoryChunks(dimensions=DIMENSIONS)
+    if request.param.startswith("cosmos"):
+        return CosmosChunks(request.getfixturevalue("cosmos").under(request.param), dimensions=DIMENSIONS)
     return SqliteChunks(request.getfixturevalue("database"), dimensions=DIMENSIONS, embedding_model="test")
 
 
