@@ -50,7 +50,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str = Field(pattern=r"^sqlite:///.+$", description="where records, chunks and the ledger live")
+    store: str = Field(
+        pattern=r"^(sqlite:///.+|cosmos:https://\S+|cosmos:http://127\.0\.0\.1:\d+\S*)$",
+        description="where records, chunks and the ledger live: `sqlite:///path`, or `cosmos:` and the account's URL"
+        " (an emulator on this machine over http; tests only)",
+    )
     models: Annotated[Mapping[str, ModelSettings], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
         min_length=1, description="JSON catalogue: model name to its deployments"
     )
@@ -105,7 +109,7 @@ class Settings(BaseModel):
                 f"{STORAGE} is missing: a connection string, or {STORAGE}__blobServiceUri and "
                 f"{STORAGE}__queueServiceUri for use with an identity."
             )
-        if settings.store.startswith("sqlite:") and "WEBSITE_INSTANCE_ID" in environ:
+        if not settings.store.startswith("cosmos:https:") and "WEBSITE_INSTANCE_ID" in environ:
             raise ConfigurationError(
                 f"{PREFIX}STORE is {settings.store!r}: on Azure each instance would have its own data."
             )

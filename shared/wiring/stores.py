@@ -21,7 +21,32 @@ class Stores:
 
 
 def open_stores(location: str, embedding_model: str, dimensions: int) -> Stores:
-    """`sqlite:///path`, three slashes before a relative path and four before an absolute one."""
+    """`sqlite:///path`, three slashes before a relative path and four before an absolute one; or
+    `cosmos:https://account…`, whose path may name the database. An adapter's own packages load on first use."""
+    if location.startswith("cosmos:"):
+        return _open_cosmos(location, dimensions)
+    return _open_sqlite(location, embedding_model, dimensions)
+
+
+def _open_cosmos(location: str, dimensions: int) -> Stores:
+    from shared.adapters.cosmos.account import CosmosAccount
+    from shared.adapters.cosmos.chunks import CosmosChunks
+    from shared.adapters.cosmos.records import CosmosRecords
+    from shared.adapters.cosmos.usage import CosmosUsageLedger
+
+    account = CosmosAccount.at(location)
+    return Stores(
+        files=CosmosRecords(account, FileRecord),
+        vector_stores=CosmosRecords(account, VectorStoreRecord),
+        folders=CosmosRecords(account, FolderRecord),
+        documents=CosmosRecords(account, DocumentRecord),
+        chunks=CosmosChunks(account, dimensions=dimensions),
+        ledger=CosmosUsageLedger(account),
+        close=account.close,
+    )
+
+
+def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores:
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
     from shared.adapters.sqlite.records import SqliteRecords
