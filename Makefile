@@ -12,7 +12,7 @@ BENCHMARKS := overhead cold_start
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
-.PHONY: run test check bench services lock clean setup
+.PHONY: run test soak check bench services lock package clean setup
 
 run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
 	@$(BIN)python -m local $(ARGS)
@@ -26,6 +26,9 @@ test: setup $(MODELS)/.ready ## every test that needs no cloud
 	@$(BIN)coverage combine --quiet
 	$(BIN)coverage report
 
+soak: setup ## long runs under load while workers are killed; each prints its figures
+	$(BIN)python -m pytest -m soak -s $(ARGS)
+
 check: .venv/.ready ## everything that a machine can judge without running the program; all of it, whatever fails
 	@failed=; for judge in "ruff check" "ruff format --check" pyright lint-imports "deptry ." $(INFRA); do \
 		echo "== $$judge"; $(BIN)$$judge || failed="$$failed $$judge;"; \
@@ -38,6 +41,9 @@ bench: setup $(MODELS)/.ready ## one script for each published claim
 lock: .tools/uv ## after a change of dependencies
 	.tools/uv lock
 	.tools/uv $(EXPORT) --output-file requirements.txt
+
+package: .venv/.ready ## what is deployed, as a folder and a zip in .local/package
+	@$(BIN)python -m local.package
 
 clean: ## what set-up and checks made; your documents in .local stay
 	rm -rf .venv .tools node_modules .pytest_cache .ruff_cache .import_linter_cache htmlcov .coverage .coverage.*
