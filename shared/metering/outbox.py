@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 5
 """Of one delivery, each with the queue adapter's own retries inside."""
 
+IN_FLIGHT = 32
+"""Writes at once. Without a bound a slow queue makes every write time out, and the retries keep it slow."""
+
 type Write = asyncio.Task[Receipt | None]
 """Ends with the right to change the hidden message, or None when there is none."""
 
@@ -28,6 +31,8 @@ class Outbox:
         self._backoff_s = backoff_s
         # The loop keeps only weak references to its tasks.
         self._writes: set[Write] = set()
+        self._waiting: set[asyncio.Task[object] | None] = set()
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     def announce(self, estimate: UsageEvent, *, hidden_s: float) -> Write:
         """Put the event as a hidden message, once: the call it stands for must not wait for a queue that is down."""
@@ -38,7 +43,12 @@ class Outbox:
         return self._start(self._renew(after, estimate, hidden_s), None)
 
     def deliver(self, after: Write, event: UsageEvent) -> Write:
-        """Turn the hidden message into the event and show it; without one, put the event itself."""
+        """Turn the hidden message into the event and show it; without one, put the event itself.
+
+        A message that still waits to be sent need not be: the event says more.
+        """
+        if after in self._waiting:
+            after.cancel()
         return self._start(self._deliver(after, event), event)
 
     async def drain(self) -> None:
@@ -61,18 +71,25 @@ class Outbox:
             _lost(event)
 
     async def _announce(self, estimate: UsageEvent, hidden_s: float) -> Receipt | None:
+        task = asyncio.current_task()
+        self._waiting.add(task)
         try:
-            return await self._queues.put("usage", _body(estimate), delay_s=hidden_s)
+            async with self._slots:
+                self._waiting.discard(task)
+                return await self._queues.put("usage", _body(estimate), delay_s=hidden_s)
         except PlatformError as error:
             log.warning("usage_unannounced id=%s reason=%s", estimate.id, error)
             return None
+        finally:
+            self._waiting.discard(task)
 
     async def _renew(self, after: Write, estimate: UsageEvent, hidden_s: float) -> Receipt | None:
         receipt = await _receipt(after)
         if receipt is None:
             return None
         try:
-            return await self._queues.update("usage", receipt, _body(estimate), delay_s=hidden_s)
+            async with self._slots:
+                return await self._queues.update("usage", receipt, _body(estimate), delay_s=hidden_s)
         except NotFoundError:
             log.warning("usage_surfaced id=%s before it was renewed", estimate.id)
             return None
@@ -84,7 +101,8 @@ class Outbox:
         receipt, body = await _receipt(after), _body(event)
         for attempt in range(ATTEMPTS):
             try:
-                return await self._write(receipt, body)
+                async with self._slots:
+                    return await self._write(receipt, body)
             except PlatformError as error:
                 log.warning("usage_undelivered id=%s attempt=%s reason=%s", event.id, attempt + 1, error)
             if attempt < ATTEMPTS - 1:

@@ -10,7 +10,7 @@ import pytest
 from shared.adapters.memory.clock import ManualClock
 from shared.errors import PlatformError
 from shared.metering.meter import RENEWALS, QueueMeter
-from shared.metering.outbox import ATTEMPTS
+from shared.metering.outbox import ATTEMPTS, IN_FLIGHT
 from shared.ports.models import Price
 from shared.ports.usage import Consumption
 from tests.unit.metering.conftest import NOON, attempt, nth
@@ -289,3 +289,22 @@ class TestLongCalls:
             await bell.rung.wait()
         assert len(room.calls) == 1 + RENEWALS
         assert [message.status for message in await room.surface()] == [0]
+
+
+class TestASlowQueue:
+    async def test_writes_at_once_are_bounded_and_what_was_settled_meanwhile_is_written_once(
+        self, meter: QueueMeter, room: Room
+    ) -> None:
+        room.gate.clear()
+        reservations = [meter.reserve(attempt()) for _ in range(IN_FLIGHT + 20)]
+        await room.called(IN_FLIGHT)
+        for reservation in reservations:
+            reservation.settle(USED)
+        assert len(room.calls) == IN_FLIGHT
+        room.gate.set()
+        await meter.drain()
+        assert (room.calls.count("put"), room.calls.count("update")) == (IN_FLIGHT + 20, IN_FLIGHT)
+        settled = await room.take()
+        assert {message.id for message in settled} == {nth(number + 1) for number in range(IN_FLIGHT + 20)}
+        assert not any(message.estimated for message in settled)
+        assert room.hidden() == 0
