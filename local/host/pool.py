@@ -9,7 +9,6 @@ from local.host.process import AppError, WorkerGoneError, WorkerProcess, start_w
 
 _FIRST_BACK_OFF_S = 0.1
 _MAX_BACK_OFF_S = 10.0
-_LONG_LIFE_S = 30.0
 _READY_TIMEOUT_S = 30.0
 _log = logging.getLogger("local.host")
 
@@ -81,14 +80,12 @@ class WorkerPool:
         self._workers.clear()
 
     async def _keep(self, worker: WorkerProcess) -> None:
-        """Replace a worker whenever it ends, at once the first time, later and later when it keeps dying young."""
-        loop = asyncio.get_running_loop()
+        """Replace a worker whenever it ends: soon when it was of use, later and later when it keeps dying before."""
         delay = _FIRST_BACK_OFF_S
         while True:
-            began = loop.time()
             code = await asyncio.shield(worker.ended)
             self._remove(worker)
-            delay = _FIRST_BACK_OFF_S if loop.time() - began > _LONG_LIFE_S else min(_MAX_BACK_OFF_S, delay * 2)
+            delay = _FIRST_BACK_OFF_S if worker.proven else min(_MAX_BACK_OFF_S, delay * 2)
             _log.error("Worker process %s ended with code %s; starting another.", worker.pid, code)
             worker = await self._replacement(delay)
             self._workers.append(worker)

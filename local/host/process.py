@@ -31,6 +31,7 @@ class AppError(Exception):
 class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.alive = True
+        self.proven = False  # it has answered an invocation
         self.uri = ""
         self.pid = process.pid
         self.functions: list[Message] = []
@@ -83,6 +84,7 @@ class WorkerProcess:
 
     async def _receive(self, reader: asyncio.StreamReader) -> None:
         while message := await read(reader):
+            self.proven = True
             answer = self._pending.get(message["id"])
             if answer is not None and not answer.done():
                 answer.set_result(message)
