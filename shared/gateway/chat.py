@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pydantic_core import to_json
 
-from shared.errors import ContextLengthError, PlatformError, UpstreamTimeoutError
+from shared.errors import ContextLengthError, PlatformError
 from shared.gateway import transcript
-from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, begin, usage_of
+from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, begin
 from shared.gateway.catalogue import Catalogue, Model
-from shared.gateway.refusals import refusal
+from shared.gateway.exchange import exchange
 from shared.gateway.relay import Opened, StreamRelay, open_stream
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
@@ -47,16 +47,11 @@ class ChatGateway:
         body = to_json({**call.body, "model": deployment.model})
         await self._check_length(call, model, len(body))
         spend = self._begin(call, model, deployment, body)
-        try:
-            answered = await self._exchange(deployment, body)
-        except PlatformError as error:
-            spend.settle(getattr(error, "upstream_status", error.status))
-            raise
-        except asyncio.CancelledError:
-            self._settle_abandoned(spend, call)
-            raise
-        self._settle_answered(spend, call, answered)
-        return answered
+
+        def count(answered: bytes) -> Usage:
+            return transcript.count(call.body, transcript.text_of_answer(answered), self._upstreams.tokens)
+
+        return await exchange(self._upstreams, deployment, PATH, body, spend=spend, count=count)
 
     async def stream(self, call: ChatCall) -> AsyncGenerator[bytes]:
         """Events as they come, from a generator that has been started (`shared.wire.replies.Streamed`).
@@ -77,12 +72,10 @@ class ChatGateway:
             raise
         except asyncio.CancelledError:
             _abandon(opening)
-            self._settle_abandoned(spend, call)
+            spend.settle(CLIENT_GONE, transcript.count(call.body, "", self._upstreams.tokens), estimated=True)
             raise
-        waits = self._upstreams.waits
-        events = StreamRelay(waits, self._upstreams, deployment, call.body, spend).run(
-            opening, include_usage=call.include_usage
-        )
+        relay = StreamRelay(self._upstreams, call.body, spend)
+        events = relay.run(opening, include_usage=call.include_usage)
         await anext(events)
         return events
 
@@ -114,35 +107,6 @@ class ChatGateway:
             body=body,
             output_tokens=call.output_tokens or _DEFAULT_OUTPUT_TOKENS,
         )
-
-    async def _exchange(self, deployment: Deployment, body: bytes) -> bytes:
-        deadline_s = self._upstreams.waits.deadline_s
-        try:
-            async with asyncio.timeout(deadline_s):
-                answer = await self._upstreams.transport.post(deployment, PATH, body, deadline_s=deadline_s)
-                try:
-                    if answer.status != 200:
-                        raise await refusal(answer, deployment)
-                    return await answer.read()
-                finally:
-                    answer.close()
-        except (TimeoutError, UpstreamTimeoutError) as error:
-            raise UpstreamTimeoutError(
-                f"The model did not answer within {deadline_s:g} s. Set 'stream' to true to get what it has to say "
-                f"as it comes, or 'background' on a response for work that takes long."
-            ) from error
-
-    def _settle_answered(self, spend: Spend, call: ChatCall, answered: bytes) -> None:
-        usage = usage_of(answered)
-        if usage is not None:
-            spend.settle(200, usage)
-            return
-        counted = transcript.count(call.body, transcript.text_of_answer(answered), self._upstreams.tokens)
-        spend.settle(200, counted, estimated=True)
-
-    def _settle_abandoned(self, spend: Spend, call: ChatCall) -> None:
-        """The client left before anything was said: the prompt was read all the same."""
-        spend.settle(CLIENT_GONE, transcript.count(call.body, "", self._upstreams.tokens), estimated=True)
 
 
 def _with_usage(body: Mapping[str, object]) -> dict[str, object]:

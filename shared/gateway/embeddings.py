@@ -1,6 +1,5 @@
 """Embeddings: for clients as bytes, for our own indexing and search as vectors."""
 
-import asyncio
 import base64
 import math
 import struct
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from shared.errors import PlatformError, UpstreamError
-from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, begin, usage_of
-from shared.gateway.catalogue import Catalogue, Model
-from shared.gateway.refusals import refusal
+from shared.errors import UpstreamError
+from shared.gateway.attempts import Upstreams, Usage, begin, usage_of
+from shared.gateway.catalogue import Catalogue
+from shared.gateway.exchange import exchange
 from shared.ports.keys import Caller
-from shared.ports.models import Deployment, Embeddings
+from shared.ports.models import Embeddings
 from shared.ports.usage import Source
 
 PATH = "embeddings"
@@ -52,33 +51,12 @@ class EmbeddingGateway:
         model = self._catalogue.find(call.model, "embedding")
         deployment = model.deployments[0]
         body = to_json({**call.body, "model": deployment.model})
-        spend = self._begin(call, model, deployment, body)
-        try:
-            answered = await self._exchange(deployment, body)
-        except PlatformError as error:
-            spend.settle(getattr(error, "upstream_status", error.status))
-            raise
-        except asyncio.CancelledError:
-            spend.settle(CLIENT_GONE, self._counted(call.body), estimated=True)
-            raise
-        usage = usage_of(answered)
-        spend.settle(200, usage or self._counted(call.body), estimated=usage is None)
-        return answered
-
-    def _begin(self, call: EmbeddingCall, model: Model, deployment: Deployment, body: bytes) -> Spend:
-        return begin(
+        spend = begin(
             self._upstreams, call.caller, model, deployment, operation="embeddings", source=call.source, body=body
         )
-
-    async def _exchange(self, deployment: Deployment, body: bytes) -> bytes:
-        deadline_s = self._upstreams.waits.deadline_s
-        answer = await self._upstreams.transport.post(deployment, PATH, body, deadline_s=deadline_s)
-        try:
-            if answer.status != 200:
-                raise await refusal(answer, deployment)
-            return await answer.read()
-        finally:
-            answer.close()
+        return await exchange(
+            self._upstreams, deployment, PATH, body, spend=spend, count=lambda _: self._counted(call.body)
+        )
 
     def _counted(self, body: Mapping[str, object]) -> Usage:
         """Token arrays count as they are; text by our own tokenizer."""

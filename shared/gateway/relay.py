@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.errors import PlatformError, UpstreamError, UpstreamTimeoutError
 from shared.gateway import sse, transcript
-from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, Waits, usage_of
+from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, usage_of
 from shared.gateway.refusals import refusal
 from shared.ports.models import Deployment, UpstreamAnswer
 from shared.wire.validation import json_of
@@ -65,12 +65,9 @@ def _check_first(data: bytes, deployment: Deployment) -> None:
 class StreamRelay:
     """One stream on its way to one client. Whatever ends it, the attempt is settled and the upstream closed."""
 
-    def __init__(
-        self, waits: Waits, upstreams: Upstreams, deployment: Deployment, body: Mapping[str, object], spend: Spend
-    ) -> None:
-        self._waits = waits
-        self._upstreams = upstreams
-        self._deployment = deployment
+    def __init__(self, upstreams: Upstreams, body: Mapping[str, object], spend: Spend) -> None:
+        self._waits = upstreams.waits
+        self._tokens = upstreams.tokens
         self._body = body
         self._spend = spend
         self._passed: list[bytes] = []
@@ -166,7 +163,7 @@ class StreamRelay:
     def _settle(self, status: int) -> None:
         usage = self._usage
         if usage is None:
-            usage = transcript.count(self._body, transcript.text_of_events(self._passed), self._upstreams.tokens)
+            usage = transcript.count(self._body, transcript.text_of_events(self._passed), self._tokens)
         self._spend.settle(status, usage, estimated=self._usage is None)
 
 
