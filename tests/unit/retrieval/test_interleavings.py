@@ -53,15 +53,13 @@ class Stormy:
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world = world
         self.rng = rng
-        self.running: set[asyncio.Task[None]] = set()
+        self.begun: list[asyncio.Task[None]] = []
 
     async def deliver_some(self) -> None:
         messages = await self.world.queues.take("documents", limit=4, hide_s=0)
         self.rng.shuffle(messages)
         for message in messages[: self.rng.randrange(1, 4)]:
-            task = asyncio.create_task(self._deliver(message))
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            self.begun.append(asyncio.create_task(self._deliver(message)))
 
     async def _deliver(self, message: Message) -> None:
         steps = self.rng.choice([None, self.rng.randrange(60)])
@@ -75,8 +73,7 @@ class Stormy:
                 raise
 
     async def calm(self) -> None:
-        while self.running:
-            await asyncio.gather(*self.running)
+        await asyncio.gather(*self.begun)
         await self.world.settle()
 
 
