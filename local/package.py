@@ -111,12 +111,12 @@ def _run(command: list[str], **environment: str) -> None:
 
 def _zip(app: Path, archive: Path, compresslevel: int) -> None:
     beside = archive.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=compresslevel) as file:
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as file:
         for path in sorted(_files(app)):
             entry = zipfile.ZipInfo(path.relative_to(app).as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o755 if ".so" in path.suffixes else 0o644) << 16
-            file.writestr(entry, path.read_bytes())
+            file.writestr(entry, path.read_bytes(), compresslevel=compresslevel)
     beside.replace(archive)
 
 

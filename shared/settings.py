@@ -100,6 +100,7 @@ class Settings(BaseModel):
             raise ConfigurationError(f"Unknown setting {PREFIX + unknown[0].upper()!r}.")
         hosts = {field.alias for field in cls.model_fields.values() if field.alias is not None}
         found |= {name: environ[name] for name in hosts & environ.keys()}
+        _refuse_unresolved(found)
         try:
             settings = cls.model_validate(found)
         except ValidationError as error:
@@ -113,6 +114,8 @@ class Settings(BaseModel):
             raise ConfigurationError(
                 f"{PREFIX}STORE is {settings.store!r}: on Azure each instance would have its own data."
             )
+        if not settings.key_pepper and "WEBSITE_INSTANCE_ID" in environ:
+            raise ConfigurationError(f"{PREFIX}KEY_PEPPER is missing: on Azure keys are not hashed without one.")
         return settings
 
 
@@ -120,6 +123,14 @@ def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
     """Whether function_app registers the blob trigger; read alone, since indexing must not need the other settings."""
     environ = os.environ if environ is None else environ
     return environ.get(PREFIX + "BLOB_TRIGGER", "true").lower() not in ("false", "0")
+
+
+def _refuse_unresolved(found: Mapping[str, str]) -> None:
+    """Where the vault cannot be read, Azure hands over the reference itself: as a pepper it would be public."""
+    for name, value in found.items():
+        if value.startswith("@Microsoft.KeyVault("):
+            setting = name if name.startswith(STORAGE) else PREFIX + name.upper()
+            raise ConfigurationError(f"{setting} is a reference to a vault that the app could not read: {value}")
 
 
 def _explain(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""What the platform makes of its app settings."""
+"""What the platform makes of its app settings where an identity takes the place of keys."""
 
 import json
 
@@ -42,4 +42,15 @@ def test_a_wrong_value_is_named_by_its_setting() -> None:
 
 def test_an_embedded_store_is_refused_where_instances_would_not_share_it() -> None:
     with pytest.raises(ConfigurationError, match="each instance would have its own data"):
-        Settings.load(_LEAST | _SERVICES | {"WEBSITE_INSTANCE_ID": "i"})
+        Settings.load(_LEAST | _SERVICES | {"WEBSITE_INSTANCE_ID": "i", "FLIGHTDECK_KEY_PEPPER": "p"})
+
+
+def test_on_azure_keys_are_not_hashed_without_a_pepper() -> None:
+    with pytest.raises(ConfigurationError, match="FLIGHTDECK_KEY_PEPPER is missing"):
+        Settings.load(_LEAST | _SERVICES | {"WEBSITE_INSTANCE_ID": "i", "FLIGHTDECK_STORE": "cosmos:https://x"})
+
+
+def test_a_reference_that_the_vault_did_not_resolve_is_no_secret() -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/key-pepper)"
+    with pytest.raises(ConfigurationError, match="FLIGHTDECK_KEY_PEPPER is a reference"):
+        Settings.load(_LEAST | _SERVICES | {"FLIGHTDECK_KEY_PEPPER": reference})
