@@ -68,7 +68,7 @@ class _Worker:
             task = asyncio.create_task(self._invoke(message))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        logging.getLogger("uvicorn.error").disabled = True  # it would report its own end as an error
+        _end_quietly()
 
     async def _start(self) -> bool:
         self._runtime.start_threadpool_executor()
@@ -129,6 +129,13 @@ class _Worker:
     async def _send(self, message: Message) -> None:
         self._writer.write(pack(message))
         await self._writer.drain()
+
+
+def _end_quietly() -> None:
+    """An app is not told that its worker ends: what it leaves open, and uvicorn's own end, are no errors."""
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).disabled = True
+    sys.unraisablehook = lambda _: None
 
 
 def _parameter(name: str, item: list[Any]) -> protos.ParameterBinding:
