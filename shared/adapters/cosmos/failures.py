@@ -18,7 +18,7 @@ LOST = 0
 
 _DENIED = (401, 403)
 _DOUBTFUL = frozenset({LOST, TIMEOUT, UNAVAILABLE})
-_PASSING = frozenset({LOST, TIMEOUT, THROTTLED, RETRY_WITH, GONE, UNAVAILABLE})
+_PASSING = frozenset({LOST, TIMEOUT, RETRY_WITH, GONE, UNAVAILABLE})
 _VERDICTS = frozenset({NOT_FOUND, CONFLICT, PRECONDITION})
 _FAILED_DEPENDENCY = 424
 _COME_BACK_S = 1.0
@@ -26,17 +26,18 @@ _COME_BACK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that failed. `index` is the operation of a batch that did; `retry_after_s` what the service asked."""
+    """One attempt that failed. `index` is the operation of a batch that did; `retry_after_s` is the service's wish."""
 
     status: int
-    index: int = 0
+    index: int | None = None
     retry_after_s: float | None = None
     charge: float = 0.0
     cause: "AzureError | None" = None
 
     @property
     def passing(self) -> bool:
-        return self.status in _PASSING
+        """Worth another attempt. A 429 to a whole request is not: the SDK has waited it out as long as it may."""
+        return self.status in _PASSING or (self.status == THROTTLED and self.index is not None)
 
     @property
     def verdict(self) -> bool:
@@ -58,7 +59,7 @@ class RejectedError(Exception):
     def __init__(self, failure: Failure, *, doubtful: bool) -> None:
         super().__init__(f"Status {failure.status} at operation {failure.index}.")
         self.status = failure.status
-        self.index = failure.index
+        self.index = failure.index or 0
         self.doubtful = doubtful
         self.charge = failure.charge
 
@@ -74,7 +75,7 @@ def read_failure(error: "AzureError") -> Failure:
         return replace(_of_batch(error), cause=error)
     if isinstance(error, HttpResponseError) and error.status_code:
         headers: Mapping[str, str] = getattr(error, "headers", None) or {}
-        return Failure(error.status_code, 0, _wait_s(headers), charge(headers), error)
+        return Failure(error.status_code, None, _wait_s(headers), charge(headers), error)
     return Failure(TIMEOUT if isinstance(error, CosmosClientTimeoutError) else LOST, cause=error)
 
 

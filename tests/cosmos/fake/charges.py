@@ -13,6 +13,10 @@ STRONG = 2.0
 
 
 def size_kb(item: Any) -> float:
+    """What the service keeps for itself (_etag, _ts) is not counted: the estimates must not vary with it."""
+    if isinstance(item, list):
+        return sum(map(size_kb, item))
+    item = {name: value for name, value in item.items() if not name.startswith("_")}
     return len(json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()) / 1024
 
 
@@ -33,5 +37,5 @@ def delete(item: Any) -> float:
 
 
 def query(items: Sequence[Any], *, scanned: int, ranked: bool) -> float:
-    work = 2.3 + 0.1 * len(items) + max(0.0, size_kb(items) - 1) * 0.1
+    work = 2.3 + 0.1 * len(items) + max(0.0, size_kb(list(items)) - 1) * 0.1
     return STRONG * (work + (0.005 * scanned if ranked else 0.0))

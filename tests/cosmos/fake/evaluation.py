@@ -41,11 +41,11 @@ def run(sql: str, parameters: Mapping[str, Any], items: Sequence[dict[str, Any]]
     compiler = Compiler(parameters)
     holds = compiler.value(parts["where"].children[1]) if "where" in parts else lambda _: True
     matching = [item for item in items if holds({alias: item}) is True]
-    ordered = _ordered(matching, items, parts, compiler, alias)
     top = int(parts["top"].children[1]) if "top" in parts else None
     ranked = "by_rank" in parts or "by_distance" in parts
     if ranked and (top is None or top > MAX_TOP):
         raise RefusalError(400, "A ranked query needs a TOP, and not a large one.")
+    ordered = _ordered(matching, items, parts, compiler, alias)
     project = _projection(parts, compiler, alias)
     return Found([project(item) for item in ordered[:top]], len(matching), ranked)
 
@@ -70,7 +70,8 @@ def _ordered(
         return sorted(matching, key=lambda item: value({alias: item}), reverse=direction == "DESC")
     if "by_distance" in parts:
         value = compiler.value(parts["by_distance"].children[-1])
-        return sorted(matching, key=lambda item: value({alias: item}), reverse=True)
+        measured = [item for item in matching if value({alias: item}) is not UNDEFINED]
+        return sorted(measured, key=lambda item: value({alias: item}), reverse=True)
     if "by_rank" in parts:
         _, path, *terms = parts["by_rank"].children[-1].children  # type: ignore[union-attr]
         value, words = compiler.value(path), [compiler.value(term)({}) for term in terms]

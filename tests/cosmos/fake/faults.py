@@ -1,5 +1,6 @@
 """Faults on demand: one after the other, or a storm in which every request fails once before it succeeds."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -68,11 +69,21 @@ class Fault:
 
 
 @dataclass
+class Hold:
+    """A request that waits at the gateway until it is released."""
+
+    when: Callable[[Request], bool]
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class Faults:
     _script: list[tuple[Fault, Callable[[Request], bool]]] = field(default_factory=list[Any])
     _storm: tuple[Fault, ...] = ()
     _weathered: set[str] = field(default_factory=set[str])
     _count: int = 0
+    _holds: list[Hold] = field(default_factory=list[Hold])
 
     def script(self, *faults: Fault, when: Callable[[Request], bool] = lambda _: True) -> None:
         """Each fault meets one request that it suits, in this order."""
@@ -81,6 +92,16 @@ class Faults:
     def storm(self, *faults: Fault) -> None:
         """Every request fails once, with each of the faults in turn, and succeeds when it is repeated."""
         self._storm = faults
+
+    def hold(self, when: Callable[[Request], bool]) -> Hold:
+        """Keep the first request that this fits waiting."""
+        self._holds.append(Hold(when))
+        return self._holds[-1]
+
+    async def pass_holds(self, request: Request) -> None:
+        for hold in [hold for hold in self._holds if hold.when(request) and not hold.reached.is_set()]:
+            hold.reached.set()
+            await hold.released.wait()
 
     @property
     def left(self) -> int:

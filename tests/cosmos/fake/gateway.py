@@ -90,6 +90,8 @@ class FakeCosmos:
         return _json(container.definition | {"_rid": _rid(name), "_self": link, "_etag": '"1"'})
 
     async def _ranges(self, request: web.Request) -> web.Response:
+        if "if-none-match" in request.headers:
+            return web.Response(status=304, headers={"etag": '"1"'})
         whole = {"id": "0", "minInclusive": "", "maxExclusive": "FF", "parents": []}
         return _json({"_rid": "c", "PartitionKeyRanges": [whole], "_count": 1}, headers={"etag": '"1"'})
 
@@ -106,6 +108,7 @@ class FakeCosmos:
             raw=raw,
             body=body,
         )
+        await self.faults.pass_holds(asked)
         fault = self.faults.next(asked)
         try:
             answer = self._answer(asked, fault, self._find(request))
@@ -184,6 +187,8 @@ def _partition_key(header: str) -> str:
     if not header:
         raise RefusalError(400, "Cross partition requests are not spoken here.")
     (key,) = json.loads(header)
+    if not isinstance(key, str):
+        raise RefusalError(400, "Every item of ours has a partition key, and it is text.")
     return key
 
 
