@@ -1,8 +1,9 @@
-"""Which store the scenarios run on: SQLite, or with FLIGHTDECK_TEST_STORE=cosmos the Cosmos adapter over the fake.
+"""Which store the scenarios run on: SQLite, or with TEST_STORE=cosmos the Cosmos adapter over the fake.
 
-    FLIGHTDECK_TEST_STORE=cosmos pytest tests/scenarios
+    TEST_STORE=cosmos pytest tests/scenarios
 
-For tests only: the fake keeps everything in the memory of the test process.
+For tests only: the fake keeps everything in the memory of the test process. No FLIGHTDECK_ prefix: the product refuses
+settings that it does not know.
 """
 
 import os
@@ -23,7 +24,7 @@ _kept: dict[Path, dict[str, Container]] = {}
 @asynccontextmanager
 async def chosen_store(folder: Path) -> AsyncIterator[str]:
     """FLIGHTDECK_STORE for a product that lives in the folder. A second start finds what the first left."""
-    if os.environ.get("FLIGHTDECK_TEST_STORE", "sqlite") == "sqlite":
+    if os.environ.get("TEST_STORE", "sqlite") == "sqlite":
         yield f"sqlite:///{folder / 'store.db'}"
         return
     async with FakeCosmos(definitions(DIMENSIONS)) as fake:

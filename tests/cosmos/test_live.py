@@ -1,6 +1,6 @@
 """The same contracts against a real account or emulator, for those who have one. It was never run here.
 
-    export FLIGHTDECK_COSMOS_LIVE=cosmos:https://account.documents.azure.com/flightdeck-test   # az login first
+    export COSMOS_LIVE=cosmos:https://account.documents.azure.com/flightdeck-test   # az login first
     pytest -m cosmos_live tests/cosmos/test_live.py
 
 The database must hold the containers that `python -m tests.cosmos.test_live` prints as JSON, with 4 dimensions, in an
@@ -26,11 +26,11 @@ from shared.ports.records import FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, Y, chunk, event, file_record
 from tests.cosmos.worlds import definitions
 
-LOCATION = os.environ.get("FLIGHTDECK_COSMOS_LIVE", "")
+LOCATION = os.environ.get("COSMOS_LIVE", "")
 
 pytestmark = [
     pytest.mark.cosmos_live,
-    pytest.mark.skipif(not LOCATION, reason="needs FLIGHTDECK_COSMOS_LIVE: see the module"),
+    pytest.mark.skipif(not LOCATION, reason="needs COSMOS_LIVE: see the module"),
 ]
 
 
