@@ -8,7 +8,7 @@ export UV := $(CURDIR)/.tools/uv
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
-BENCHMARKS := overhead cold_start
+BENCHMARKS := overhead cold_start local_host
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 

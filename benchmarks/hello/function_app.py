@@ -1,6 +1,7 @@
 """Two functions that do nothing: a plain answer, and a stream of as many events at such a pace as the query says."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import azure.functions as func
@@ -9,7 +10,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response, StreamingR
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 PLAIN = b'{"id":"hello","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
-EVENT = b'data: {"id":"hello","choices":[{"index":0,"delta":{"content":" w"},"finish_reason":null}]}\n\n'
+EVENT = b'data: {"sent":%d,"id":"hello","choices":[{"index":0,"delta":{"content":" w"},"finish_reason":null}]}\n\n'
 
 
 @app.route("hello", methods=["GET", "POST"])
@@ -30,5 +31,5 @@ async def events(count: int, pace_s: float) -> AsyncIterator[bytes]:
     for _ in range(count):
         due += pace_s
         await asyncio.sleep(due - loop.time())
-        yield EVENT
+        yield EVENT % time.monotonic_ns()
     yield b"data: [DONE]\n\n"
