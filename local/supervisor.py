@@ -32,6 +32,7 @@ class LocalConfig:
     port: int = 7071
     worker_processes: int = 1
     verbose: bool = False
+    reload: bool = False
     services_only: bool = False
 
     @property
@@ -126,6 +127,7 @@ class Supervisor:
         from local.host.front import PortTakenError
         from local.host.host import Host
         from local.host.process import AppError
+        from local.host.reload import ReloadingHost
 
         config = HostConfig(
             app_dir=ROOT,
@@ -137,7 +139,7 @@ class Supervisor:
             grace_s=_GRACE_S,
         )
         try:
-            await self._run(Host(config))
+            await self._run(ReloadingHost(config) if self._config.reload else Host(config))
         except (AppError, PortTakenError) as error:
             raise SetupError(str(error)) from error
 

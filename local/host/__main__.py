@@ -12,22 +12,24 @@ from local.host.config import DEVELOPMENT_STORAGE, HostConfig
 from local.host.front import PortTakenError
 from local.host.host import Host
 from local.host.process import AppError
+from local.host.reload import ReloadingHost
 
 
 def main() -> None:
-    config = _config(_arguments())
+    arguments = _arguments()
+    serve: type[Host | ReloadingHost] = ReloadingHost if vars(arguments).pop("reload") else Host
+    config = _config(arguments)
     log_to_stderr(verbose=config.verbose)
     try:
-        asyncio.run(_serve(config))
+        asyncio.run(_serve(serve(config)))
     except (AppError, PortTakenError) as error:
         sys.exit(str(error))
 
 
-async def _serve(config: HostConfig) -> None:
+async def _serve(host: Host | ReloadingHost) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    host = Host(config)
     await host.start()
     await stop.wait()
     await host.stop()
@@ -47,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worker-processes", type=int, default=1)
     parser.add_argument("--storage", default=storage, help="connection string; the development account when not given")
     parser.add_argument("--verbose", action="store_true", help="the worker's debug log too")
+    parser.add_argument("--reload", action="store_true", help="load the app again when a file of it changes")
     parser.add_argument("--enable-auth", action="store_true", help="ask for function keys, as in the cloud")
     parser.add_argument("--master-key", default="master")
     parser.add_argument("--function-key", default="function")

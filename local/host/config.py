@@ -11,6 +11,7 @@ from typing import Any
 _ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 _MAX_BATCH = 32
+_LEVELS = {"trace": "DEBUG", "debug": "DEBUG", "warning": "WARNING", "error": "ERROR", "critical": "CRITICAL"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class QueueOptions:
 class HostJson:
     route_prefix: str
     function_timeout_s: float | None
+    log_level: str  # of what functions log
     queues: QueueOptions
     blobs: QueueOptions
 
@@ -81,6 +83,7 @@ def read_host_json(config: HostConfig) -> HostJson:
     return HostJson(
         route_prefix=extensions.get("http", {}).get("routePrefix", "api"),
         function_timeout_s=_timeout(document.get("functionTimeout", "00:30:00")),
+        log_level=_log_level(document.get("logging", {}).get("logLevel", {})),
         queues=queues,
         blobs=_blob_options(extensions.get("blobs", {}), queues),
     )
@@ -110,6 +113,12 @@ def _blob_options(section: dict[str, Any], queues: QueueOptions) -> QueueOptions
         max_poll_s=queues.max_poll_s,
         base64=True,
     )
+
+
+def _log_level(levels: dict[str, str]) -> str:
+    """The level for functions in Python's words; `None` is as good as the highest."""
+    level = levels.get("Function", levels.get("default", "Information")).lower()
+    return "CRITICAL" if level == "none" else _LEVELS.get(level, "INFO")
 
 
 def _timeout(text: str) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -10,6 +11,7 @@ from azure.core.exceptions import AzureError
 
 from local.host.blobs import BlobTrigger
 from local.host.config import HostConfig
+from local.host.frames import Message
 from local.host.http1 import MAX_HEAD_BYTES, BadMessageError, plain_response, read_head
 from local.host.proxy import Proxy
 from local.host.requests import BodyTooLargeError, Request
@@ -35,6 +37,7 @@ class Front:
         self._routes = routes
         self._proxy = proxy
         self._blobs = blobs
+        self._began = time.monotonic()
         self._server = _Server(self.answer, config.max_body_bytes)
 
     async def start(self) -> None:
@@ -48,13 +51,19 @@ class Front:
         if request.path == BLOB_WEBHOOK and self._blobs is not None:
             return await self._event_grid(request, self._blobs)
         if request.path == _STATUS:
-            return request.answer(200, {"id": self._config.identity, "state": "Running", "processUptime": 0})
+            return request.answer(200, self._state())
         found = self._routes.find(request.method, request.path)
         if isinstance(found, int):
             return request.answer(found)
         if not self._authorised(request, found.route):
             return request.answer(401)
         return await self._proxy.forward(found, request)
+
+    def _state(self) -> Message:
+        """As the real host says it, and the workers beside."""
+        uptime_ms = int((time.monotonic() - self._began) * 1000)
+        state = {"id": self._config.identity, "state": "Running", "processUptime": uptime_ms}
+        return state | {"workers": self._proxy.worker_pids}
 
     async def _event_grid(self, request: Request, blobs: BlobTrigger) -> bool:
         name = parse_qs(request.query).get("functionName", [""])[0]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 
 from azure.core.exceptions import AzureError
 
@@ -55,31 +56,42 @@ class Host:
     def worker_pids(self) -> list[int]:
         return self._pool.pids
 
+    async def prepare(self) -> None:
+        """Load the app in workers, and serve nothing yet. Raises AppError when it cannot be loaded."""
+        await self._or_stop(self._prepare())
+
     async def start(self) -> None:
         """Serve. Raises AppError when the app or its storage cannot be had, PortTakenError when the port is taken."""
+        await self._or_stop(self._start())
+
+    async def _or_stop(self, step: Coroutine[None, None, None]) -> None:
         try:
-            await self._start()
+            await step
         except BaseException as error:
             await self.stop()
             if isinstance(error, AzureError):
                 raise AppError(f"Azure Storage cannot be used: {error.message}") from error
             raise
 
-    async def _start(self) -> None:
+    async def _prepare(self) -> None:
         await self._pool.start()
         settings = self.config.settings
         functions = [described(message, settings) for message in self._pool.functions]
         self.functions = [function for function in functions if is_enabled(function, settings)]
         self._check()
         blobs = self._blob_trigger()
-        routes = RouteTable(self.functions, self._settings.route_prefix)
-        listeners = [*self._queue_listeners(blobs), *self._timers()]
-        self._front = Front(self.config, routes, self._proxy, blobs)
+        self._routes = RouteTable(self.functions, self._settings.route_prefix)
+        self._listeners = [*self._queue_listeners(blobs), *self._timers()]
+        self._front = Front(self.config, self._routes, self._proxy, blobs)
+
+    async def _start(self) -> None:
+        if self._front is None:
+            await self._prepare()
+        assert self._front is not None  # noqa: S101 - preparing made it
         await self._front.start()
-        for listener in listeners:
-            self._listeners.append(listener)
+        for listener in self._listeners:
             await listener.start()
-        _log.info("%s", banner(self.url, self.functions, routes))
+        _log.info("%s", banner(self.url, self.functions, self._routes))
 
     async def stop(self) -> None:
         """Take nothing new, let what runs end in the grace time, then end the workers, which gives back the rest."""

@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from pathlib import Path
 
-from local.host.config import HostConfig
+from local.host.config import HostConfig, read_host_json
 from local.host.frames import Message, pack, read
 
 _ROOT = Path(__file__).parents[2]
@@ -124,7 +124,8 @@ class WorkerProcess:
 async def start_worker(config: HostConfig) -> WorkerProcess:
     ours, theirs = socket.socketpair()
     output, write_end = os.pipe()
-    arguments = [str(theirs.fileno()), str(config.app_dir), *(["--verbose"] if config.verbose else [])]
+    level = "DEBUG" if config.verbose else read_host_json(config).log_level
+    arguments = [str(theirs.fileno()), str(config.app_dir), level]
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local.host.worker", *arguments),

@@ -75,6 +75,10 @@ class Proxy:
             _log.warning("%s %s: no answer from the worker: %r", request.method, request.path, error)
             return request.answer(502)
 
+    @property
+    def worker_pids(self) -> list[int]:
+        return self._pool.pids
+
     async def drained(self) -> None:
         """Wait until every function that a request started has ended, its outputs written."""
         while self._invocations:

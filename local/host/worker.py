@@ -1,6 +1,6 @@
 """The program inside a worker process: Microsoft's worker library over the socket pair that the host left open for us.
 
-`python -m local.host.worker FD APP_DIR [--verbose]`: only the host starts it.
+`python -m local.host.worker FD APP_DIR LOG_LEVEL`: only the host starts it.
 It ends when the host's end of the socket closes.
 """
 
@@ -24,10 +24,10 @@ _READY_POLL_S = 0.01
 
 
 def main() -> None:
-    fd, app_dir, verbose = int(sys.argv[1]), sys.argv[2], "--verbose" in sys.argv
+    fd, app_dir, level = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     _die_with_parent()
     _become_app(app_dir)
-    _set_up_logging(verbose=verbose)
+    _set_up_logging(level)
     asyncio.run(_Worker(app_dir).run(fd))
 
 
@@ -44,11 +44,10 @@ def _become_app(app_dir: str) -> None:
     os.chdir(app_dir)
 
 
-def _set_up_logging(*, verbose: bool) -> None:
-    level = logging.DEBUG if verbose else logging.INFO
+def _set_up_logging(level: str) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("azure", "httpx", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.INFO if verbose else logging.WARNING)
+        logging.getLogger(chatty).setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
 
 
 class _Worker:

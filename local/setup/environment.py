@@ -9,6 +9,7 @@ from typing import Any
 from local.models import catalogue
 from local.setup.credentials import Credentials, write_key_list, write_private
 
+_STORAGE = "AZURE_STORAGE_CONNECTION_STRING"
 _API_VERSION = "2024-10-21"  # the newest stable one: https://learn.microsoft.com/azure/ai-services/openai/reference
 
 
@@ -47,11 +48,17 @@ def write_shell_variables(folder: Path, url: str, owned: Credentials, storage: s
         "AZURE_OPENAI_ENDPOINT": url,
         "AZURE_OPENAI_API_KEY": owned.api_key,
         "OPENAI_API_VERSION": _API_VERSION,
-        "AZURE_STORAGE_CONNECTION_STRING": storage,
+        _STORAGE: storage,
     }
     path = folder / "env"
     write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
     return path
+
+
+def stored_connection(folder: Path) -> str:
+    """The storage connection string of the shell variables, which were written when local mode came up."""
+    words = shlex.split((folder / "env").read_text()) if (folder / "env").exists() else []
+    return next((word.partition("=")[2] for word in words if word.startswith(f"{_STORAGE}=")), "")
 
 
 def write_local_settings(app: Path, settings: Mapping[str, str], storage: str, port: int) -> Path:

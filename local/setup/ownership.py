@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -29,6 +30,24 @@ def owned(folder: Path, url: str) -> Generator[None]:
         lock.truncate(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    pid: int
+    url: str
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who holds the folder; None when nobody does, or has only begun to."""
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return _written(folder / "lock")
+
+
 def port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,9 +64,15 @@ def any_port() -> int:
         return probe.getsockname()[1]
 
 
-def _who(lock: str, folder: Path) -> str:
+def _written(lock: Path) -> Holder | None:
     try:
-        holder = json.loads(Path(lock).read_text())
+        return Holder(**json.loads(lock.read_text()))
     except ValueError:
+        return None
+
+
+def _who(lock: str, folder: Path) -> str:
+    held = _written(Path(lock))
+    if held is None:
         return f"Local mode is already starting or stopping in {folder}."
-    return f"Local mode already runs in {folder}: {holder['url']}, process {holder['pid']}. Stop it there with Ctrl-C."
+    return f"Local mode already runs in {folder}: {held.url}, process {held.pid}. Stop it there with Ctrl-C."
