@@ -79,29 +79,35 @@ async def eventually[T](look: Callable[[], Awaitable[T]], holds: Callable[[T], b
 
 @asynccontextmanager
 async def running(
-    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str] | None = None
+    folder: Path,
+    azurite: Azurite,
+    upstream: ScriptedUpstream,
+    settings: Mapping[str, str] | None = None,
+    *,
+    app_dir: Path = ROOT,
 ) -> AsyncIterator[Deck]:
     """Start the product with its store in the folder; `settings` are laid over the defaults."""
-    async with chosen_store(folder) as store, _started(folder, azurite, upstream, store, settings) as deck:
-        yield deck
+    async with chosen_store(folder) as store:
+        env = {"FLIGHTDECK_STORE": store, **(settings or {})}
+        async with _started(folder, azurite, upstream, env, app_dir) as deck:
+            yield deck
 
 
 @asynccontextmanager
 async def _started(
-    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, store: str, settings: Mapping[str, str] | None
+    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str], app_dir: Path
 ) -> AsyncIterator[Deck]:
     keys = folder / "keys.json"
     keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
     env = {
-        "FLIGHTDECK_STORE": store,
         "FLIGHTDECK_MODELS": json.dumps(catalogue(upstream)),
         "FLIGHTDECK_KEYS_FILE": str(keys),
         "FLIGHTDECK_KEY_PEPPER": PEPPER,
         "PYTHONDONTWRITEBYTECODE": "1",
-        **(settings or {}),
+        **settings,
     }
     config = HostConfig(
-        app_dir=ROOT,
+        app_dir=app_dir,
         port=free_port(),
         storage=azurite.connection_string,
         env=env,
