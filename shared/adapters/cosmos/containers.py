@@ -10,6 +10,7 @@ EVENT_TTL_S = 40 * 86400
 """Longer than a message may wait in a queue and be replayed from poison, so that a replay still meets its event."""
 
 _EVERYTHING = "/*"
+_LANGUAGE = "en-US"
 _KEEP_UNLESS_TOLD = -1
 
 
@@ -25,30 +26,31 @@ class Container:
 
     def definition(self, dimensions: int) -> Mapping[str, Any]:
         """The container as the REST API of the service describes it."""
-        indexing: dict[str, Any] = {
-            "indexingMode": "consistent",
-            "automatic": True,
-            "includedPaths": [{"path": path} for path in self.indexed],
-            "excludedPaths": [{"path": _EVERYTHING}, *([{"path": "/embedding/*"}] if self.has_passages else [])],
-        }
         body: dict[str, Any] = {
             "id": self.name,
             "partitionKey": {"paths": [self.partition_key], "kind": "Hash", "version": 2},
-            "indexingPolicy": indexing,
+            "indexingPolicy": self._indexing(),
         }
         if self.default_ttl_s is not None:
             body["defaultTtl"] = self.default_ttl_s
         if self.has_passages:
-            indexing["vectorIndexes"] = [
-                {"path": "/embedding", "type": "quantizedFlat", "vectorIndexShardKey": [self.partition_key]}
-            ]
-            indexing["fullTextIndexes"] = [{"path": "/text"}]
             body["vectorEmbeddingPolicy"] = {"vectorEmbeddings": [_embedding(dimensions)]}
-            body["fullTextPolicy"] = {
-                "defaultLanguage": "en-US",
-                "fullTextPaths": [{"path": "/text", "language": "en-US"}],
-            }
+            paths = [{"path": "/text", "language": _LANGUAGE}]
+            body["fullTextPolicy"] = {"defaultLanguage": _LANGUAGE, "fullTextPaths": paths}
         return body
+
+    def _indexing(self) -> Mapping[str, Any]:
+        indexing: dict[str, Any] = {
+            "indexingMode": "consistent",
+            "automatic": True,
+            "includedPaths": [{"path": path} for path in self.indexed],
+            "excludedPaths": [{"path": _EVERYTHING}],
+        }
+        if self.has_passages:
+            vectors = {"path": "/embedding", "type": "quantizedFlat", "vectorIndexShardKey": [self.partition_key]}
+            indexing["excludedPaths"].append({"path": "/embedding/*"})
+            indexing |= {"vectorIndexes": [vectors], "fullTextIndexes": [{"path": "/text"}]}
+        return indexing
 
 
 def _embedding(dimensions: int) -> Mapping[str, Any]:

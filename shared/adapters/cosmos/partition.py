@@ -88,29 +88,14 @@ class Partition:
         size_bytes(item)
 
         async def attempt(container: "ContainerProxy", charges: _Charges) -> Sequence[dict[str, Any]]:
-            from azure.core import MatchConditions
-
-            return [
-                dict(
-                    await container.replace_item(
-                        item["id"],
-                        dict(item),
-                        etag=etag,
-                        match_condition=MatchConditions.IfNotModified,
-                        response_hook=charges,
-                    )
-                )
-            ]
+            fence = _unless_modified(etag)
+            return [dict(await container.replace_item(item["id"], dict(item), response_hook=charges, **fence))]
 
         return await self._run(attempt, writes=True)
 
     async def delete(self, item_id: str, *, etag: str) -> Answer:
         async def attempt(container: "ContainerProxy", charges: _Charges) -> Sequence[dict[str, Any]]:
-            from azure.core import MatchConditions
-
-            await container.delete_item(
-                item_id, self.key, etag=etag, match_condition=MatchConditions.IfNotModified, response_hook=charges
-            )
+            await container.delete_item(item_id, self.key, response_hook=charges, **_unless_modified(etag))
             return []
 
         return await self._run(attempt, writes=True)
@@ -198,6 +183,12 @@ def _page(key: str, sql: str, parameters: Mapping[str, object], position: _Posit
         return items
 
     return attempt
+
+
+def _unless_modified(etag: str) -> dict[str, Any]:
+    from azure.core import MatchConditions
+
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def _bound(parameters: Mapping[str, object]) -> list[dict[str, object]]:

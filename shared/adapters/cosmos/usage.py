@@ -50,7 +50,6 @@ class CosmosUsageLedger:
         told = _event(event, partition.key)
         total = _total(event, partition.key)
         add = operations.patch(total["id"], *(operations.add(f"/{name}", total[name]) for name in _COUNTS))
-        begin = operations.create(total)
         sums = add
         for _ in range(_ROUNDS):
             try:
@@ -58,7 +57,7 @@ class CosmosUsageLedger:
             except RejectedError as error:
                 if error.at(0, CONFLICT):
                     return await _ours(partition, told)
-                sums = begin if error.at(1, NOT_FOUND) else add
+                sums = operations.create(total) if error.at(1, NOT_FOUND) else add
             else:
                 return True
         raise OverloadedError(f"Usage event {event.id!r} meets too many others.", retry_after_s=1)
@@ -66,23 +65,23 @@ class CosmosUsageLedger:
     async def totals(
         self, tenant: str, operation: Operation, *, start: datetime, end: datetime, width_s: Literal[60, 3600, 86400]
     ) -> Sequence[UsageTotal]:
-        by_hour = width_s >= _HOUR_S
-        first, last = _first_bucket(start, width_s), _first_bucket(end, width_s)
-        parameters = {
-            "kind": "total" if by_hour else "event",
-            "operation": operation,
-            "start_s": first,
-            "end_s": last,
-        }
-        sql = _BY_HOUR if by_hour else _BY_MINUTE
-        partitions = [self._partition(tenant, month) for month in _months(first, last)]
-        answers = await asyncio.gather(*(partition.query(sql, parameters) for partition in partitions))
         sums: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * len(_COUNTS))
-        for item in (item for answer in answers for item in answer.items):
+        first, last = _first_bucket(start, width_s), _first_bucket(end, width_s)
+        for item in await self._told(tenant, operation, first, last, by_hour=width_s >= _HOUR_S):
             bucket = item["at_s"] // width_s * width_s
             counts = sums[bucket, item["source"], item["model"], item["key_id"]]
             counts[:] = [count + item[name] for count, name in zip(counts, _COUNTS, strict=True)]
         return [_summed(key, sums[key], operation, width_s) for key in sorted(sums)]
+
+    async def _told(
+        self, tenant: str, operation: Operation, start_s: int, end_s: int, *, by_hour: bool
+    ) -> Iterator[Item]:
+        """Sums of hours, or events, of every month that the range touches."""
+        kind, sql = ("total", _BY_HOUR) if by_hour else ("event", _BY_MINUTE)
+        parameters = {"kind": kind, "operation": operation, "start_s": start_s, "end_s": end_s}
+        partitions = [self._partition(tenant, month) for month in _months(start_s, end_s)]
+        answers = await asyncio.gather(*(partition.query(sql, parameters) for partition in partitions))
+        return (item for answer in answers for item in answer.items)
 
     def _partition(self, tenant: str, moment: datetime) -> Partition:
         return Partition(self._account, USAGE, names.joined(tenant, f"{moment.astimezone(UTC):%Y%m}"))
