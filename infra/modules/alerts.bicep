@@ -38,7 +38,7 @@ var rules = [
     name: 'first-token'
     severity: 2
     time: quarterHour
-    query: 'customMetrics | where name == "gen_ai.client.operation.time_to_first_chunk" | summarize mean = sum(valueSum) / sum(valueCount) | where mean > 5'
+    query: 'customMetrics | where name == "gen_ai.server.time_to_first_token" | summarize mean = sum(valueSum) / sum(valueCount) | where mean > 5'
   }
   {
     name: 'no-deployment'
