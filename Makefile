@@ -12,7 +12,7 @@ BENCHMARKS := overhead cold_start local_host
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
-.PHONY: run test soak check bench services lock package clean setup
+.PHONY: run test soak host-parity check bench services lock package clean setup
 
 run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
 	@$(BIN)python -m local $(ARGS)
@@ -28,6 +28,9 @@ test: setup $(MODELS)/.ready ## every test that needs no cloud
 
 soak: setup ## long runs under load while workers are killed; each prints its figures
 	$(BIN)python -m pytest -m soak -s $(ARGS)
+
+host-parity: setup ## what tests/local expects of the local host, asked of `func start`; skipped without Core Tools
+	@$(BIN)python -m pytest tests/local/test_expectations.py -rs -q $(ARGS)
 
 check: .venv/.ready ## everything that a machine can judge without running the program; all of it, whatever fails
 	@failed=; for judge in "ruff check" "ruff format --check" pyright lint-imports "deptry ." $(INFRA); do \

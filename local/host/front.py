@@ -53,8 +53,8 @@ class Front:
         if request.path == _STATUS:
             return request.answer(200, self._state())
         found = self._routes.find(request.method, request.path)
-        if isinstance(found, int):
-            return request.answer(found)
+        if found is None:
+            return request.answer(404)
         if not self._authorised(request, found.route):
             return request.answer(401)
         return await self._proxy.forward(found, request)

@@ -56,21 +56,19 @@ class RouteTable:
                 self._literals.setdefault(route.template.lower(), []).append(route)
         self._patterns = [route for route in self.routes if not route.literal]
 
-    def find(self, method: str, path: str) -> Match | int:
-        """The function for a request, or what refuses it: 404 for no such path, 405 for no such method on it."""
+    def find(self, method: str, path: str) -> Match | None:
+        """The function for a request; a known path with another method is not found, as on the real host.
+
+        https://github.com/Azure/azure-functions-host/issues/10098
+        """
         plain = unquote(_ENCODED_SLASH.sub("%252F", path)) if "%" in path else path
-        status = 404
         for route in self._literals.get(plain.strip("/").lower(), ()):
-            status = 405
             if not route.methods or method in route.methods:
                 return Match(route, _NO_PARAMETERS)
         for route in self._patterns:
-            if not (found := route.pattern.fullmatch(plain)):
-                continue
-            status = 405
-            if not route.methods or method in route.methods:
+            if (not route.methods or method in route.methods) and (found := route.pattern.fullmatch(plain)):
                 return Match(route, {name: value for name, value in found.groupdict().items() if value is not None})
-        return status
+        return None
 
 
 def _route(function: Function, prefix: str) -> Route:
