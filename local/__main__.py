@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local import reset
 from local.azurite import AzuriteError
+from local.faults import add_faults
 from local.models.packages import SetupError
 from local.setup.ownership import AlreadyRunningError
 from local.supervisor import LocalConfig, Supervisor
@@ -70,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, default=default.folder, help="where data, keys and logs live")
     parser.add_argument("--yes", action="store_true", help="reset without a question")
+    add_faults(parser)
     arguments = parser.parse_args()
     arguments.folder = arguments.folder.resolve()
     return arguments

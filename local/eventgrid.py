@@ -25,6 +25,7 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from local.faults import add_faults
 from local.host.config import DEVELOPMENT_STORAGE, expanded
 
 type Event = dict[str, Any]
@@ -207,10 +208,7 @@ def _config() -> PlayerConfig:
     parser.add_argument("--queue", default="documents")
     parser.add_argument("--webhook", dest="webhooks", action="append", default=[], help="may be repeated")
     parser.add_argument("--interval-s", type=float, default=0.5)
-    parser.add_argument("--duplicate", action="store_true", help="deliver everything twice")
-    parser.add_argument("--shuffle", action="store_true", help="deliver in any order")
-    parser.add_argument("--drop", dest="drop_rate", type=float, default=0.0, help="share of events that are lost")
-    parser.add_argument("--seed", type=int, default=0)
+    add_faults(parser)
     chosen = vars(parser.parse_args())
     chosen["containers"] = tuple(chosen["containers"] or ["documents"])
     chosen["webhooks"] = tuple(chosen["webhooks"])

@@ -36,7 +36,7 @@ class Queue:
     def __str__(self) -> str:
         age = "" if self.oldest_s is None else f", the oldest waits for {_span(self.oldest_s)}"
         hint = "  <- look at it" if self.depth and self.name.endswith(_POISON) else ""
-        return f"  {self.name:34}{self.depth:>6}{age}{hint}"
+        return f"  {self.name:56}{self.depth:>6}{age}{hint}"
 
 
 async def report(folder: Path) -> str:

@@ -26,7 +26,7 @@ _GRACE_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalConfig:
-    """`services_only` leaves the host to `func start`."""
+    """`services_only` leaves the host to `func start`; the last four make events as bad as Event Grid's may be."""
 
     folder: Path = ROOT / ".local"
     port: int = 7071
@@ -34,6 +34,10 @@ class LocalConfig:
     verbose: bool = False
     reload: bool = False
     services_only: bool = False
+    duplicate: bool = False
+    shuffle: bool = False
+    drop_rate: float = 0.0
+    seed: int = 0
 
     @property
     def url(self) -> str:
@@ -156,6 +160,10 @@ class Supervisor:
             storage=storage,
             state_file=self._config.folder / "eventgrid.json",
             webhooks=(webhook,) if blob_trigger else (),
+            duplicate=self._config.duplicate,
+            shuffle=self._config.shuffle,
+            drop_rate=self._config.drop_rate,
+            seed=self._config.seed,
         )
         player = await self._parts.enter_async_context(Player(config))
         self._parts.push_async_callback(_cancelled, asyncio.create_task(player.run()))
