@@ -18,8 +18,8 @@ PHRASE = "The postinst script may be called in the following ways"
 
 
 async def ready(deck: Deck, store_id: str, file_id: str, tenant: str = "acme") -> Any:
-    """The attached file, once it is not in progress any more."""
-    client = deck.client(tenant)
+    """The attached file, once it is not in progress any more. Retries, as clients do, while a worker is restarted."""
+    client = deck.client(tenant).with_options(max_retries=5)
 
     async def look() -> Any:
         return await client.vector_stores.files.retrieve(file_id, vector_store_id=store_id)
