@@ -51,6 +51,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Notes:
     """What the sample app wrote down: one list for each note, the worker's pid last."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pty
 import signal
 import sys
 from pathlib import Path
@@ -14,14 +15,7 @@ from local.host.config import HostConfig, development_account, seconds
 from local.host.front import PortTakenError
 from local.host.host import Host
 from local.host.process import AppError
-from tests.local.conftest import SAMPLE_APP, Account, StartHost, eventually, free_port
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+from tests.local.conftest import SAMPLE_APP, Account, StartHost, alive, eventually, free_port
 
 
 async def started(app_dir: Path, code: str) -> str:
@@ -102,6 +96,22 @@ async def test_the_program_prints_its_functions_serves_and_stops_when_asked(acco
     assert "function=ping id=" in log
     assert "\033[" not in log
     assert not alive(worker)
+
+
+async def test_log_lines_have_colour_on_a_terminal_only() -> None:
+    code = "import logging; from local.host import banner; banner.log_to_stderr(verbose=False); logging.error('seen')"
+    ours, theirs = pty.openpty()
+    on_terminal = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=theirs)
+    in_file = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    await on_terminal.wait()
+    shown = os.read(ours, 1000)
+    _, written = await in_file.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert shown.startswith(b"\033[31m")
+    assert b"seen\033[0m" in shown
+    assert written.endswith(b"seen\n")
+    assert b"\033" not in written
 
 
 async def test_no_worker_outlives_a_killed_host(account: Account, tmp_path: Path) -> None:

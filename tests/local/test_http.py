@@ -156,6 +156,18 @@ async def test_one_connection_serves_several_requests(host: Host) -> None:
     assert answer.count(b"HTTP/1.1 200 ") == 3
 
 
+async def test_a_client_of_http_1_0_gets_a_stream_without_chunks_and_then_the_end(
+    host: Host, http: aiohttp.ClientSession
+) -> None:
+    plain = await exchange(host, b"GET /api/items/special HTTP/1.0\r\n\r\n")
+    assert plain.endswith(b'{"special":true}')
+    async with http.post("/api/steps", data=b"a step") as response:
+        assert response.status == 200
+    head, _, body = (await exchange(host, b"GET /api/steps HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert body == b"a step"
+
+
 async def test_an_answer_before_the_body_was_read_arrives(http: aiohttp.ClientSession) -> None:
     async with http.post("/api/refuse", data=io.BytesIO(b"x" * 4_000_000)) as response:
         assert response.status == 409

@@ -1,10 +1,14 @@
-"""The host's pure parts: routes in order, and chunked bodies cut anywhere."""
+"""The host's pure parts: routes in order, chunked bodies cut anywhere, schedules."""
+
+from datetime import UTC, datetime
 
 import pytest
 
 from local.host.functions import Binding, Function
 from local.host.http1 import ChunkScanner
+from local.host.process import AppError
 from local.host.routes import Match, RouteTable
+from local.host.timers import Schedule
 
 
 def function(name: str, route: str, *methods: str) -> Function:
@@ -55,3 +59,31 @@ async def test_a_chunked_body_is_followed_wherever_it_is_cut(size: int) -> None:
     payload = [part for at in range(0, len(body), size) for part in scanner.feed(body[at : at + size])]
     assert b"".join(payload) == b"Wikipedia in \r\n\r\nchunks."
     assert scanner.done
+
+
+def timer(schedule: str) -> Function:
+    trigger = Binding("timer", "timertrigger", {"schedule": schedule})
+    return Function("nightly", trigger, outputs={}, inputs=(), retry=None)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected", "frequent"),
+    [
+        ("*/5 * * * *", datetime(2026, 1, 1, 0, 5, tzinfo=UTC), False),
+        ("0 */5 * * * *", datetime(2026, 1, 1, 0, 5, tzinfo=UTC), False),
+        ("*/10 * * * * *", datetime(2026, 1, 1, 0, 1, 40, tzinfo=UTC), True),
+        ("30 3 * * Mon", datetime(2026, 1, 5, 3, 30, tzinfo=UTC), False),
+    ],
+)
+async def test_a_schedule_has_five_fields_or_six_with_the_seconds_first(
+    schedule: str, expected: datetime, frequent: bool
+) -> None:
+    found = Schedule(timer(schedule))
+    assert found.after(datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)) == expected
+    assert found.frequent is frequent
+
+
+@pytest.mark.parametrize("schedule", ["* * * *", "61 * * * *", "00:05:00", ""])
+async def test_what_is_no_schedule_is_refused_by_function(schedule: str) -> None:
+    with pytest.raises(AppError, match="'nightly'"):
+        Schedule(timer(schedule))

@@ -15,7 +15,7 @@ STORAGE = "AzureWebJobsStorage"
 
 @bp.queue_trigger(arg_name="msg", queue_name="%SAMPLE_PREFIX%jobs", connection=STORAGE)
 async def job(msg: func.QueueMessage) -> None:
-    """Do what the message says: `note`, `fail`, `die-once`, `hold` or `block`."""
+    """Do what the message says: `note`, `fail`, `die-once`, `hold`, `spawn` or `block-once`."""
     body = msg.get_body().decode()
     word, _, rest = body.partition(" ")
     note("job", body, msg.dequeue_count)
@@ -25,6 +25,9 @@ async def job(msg: func.QueueMessage) -> None:
         os.kill(os.getpid(), 9)
     if word == "hold":
         await asyncio.sleep(float(rest))
+    if word == "spawn":
+        child = await asyncio.create_subprocess_exec("sleep", "600")
+        note("child", child.pid)
     if word == "block-once" and msg.dequeue_count == 1:
         time.sleep(60)  # noqa: ASYNC251 - a function that blocks its worker is the point
     note("job-done", body, msg.dequeue_count)
