@@ -106,7 +106,12 @@ def _presentable(text: str, clone: Path) -> str:
     text = _SECRET.sub("fd_local_...", text.replace(str(clone), "~/flightdeck"))
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for line in lines if not line.startswith(_OF_THE_MACHINE)]
-    return "\n".join(line if len(line) <= _LONG else f"{line[:_LONG]}..." for line in kept).strip().removesuffix("\n$")
+    return (
+        "\n".join(line if len(line) <= _LONG else f"{line[:_LONG]}..." for line in kept)
+        .strip()
+        .removesuffix("$")
+        .strip()
+    )
 
 
 def _publish(name: str, text: str) -> None:
