@@ -3,11 +3,14 @@
 import fcntl
 import json
 import os
+import secrets
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+_LOWEST_PORT, _HIGHEST_PORT = 20_000, 32_000
 
 
 class AlreadyRunningError(Exception):
@@ -59,9 +62,10 @@ def port_is_free(port: int) -> bool:
 
 
 def any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port that no outgoing connection takes meanwhile: systems give those numbers from 32768 up."""
+    while not port_is_free(port := _LOWEST_PORT + secrets.randbelow(_HIGHEST_PORT - _LOWEST_PORT)):
+        pass
+    return port
 
 
 def _written(lock: Path) -> Holder | None:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from local.azurite import Azurite, AzuriteConfig
 from local.host.config import HostConfig
 from local.host.host import Host
+from local.setup.ownership import any_port
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 
@@ -43,12 +43,6 @@ async def eventually[T](what: Callable[[], T | Awaitable[T]], timeout_s: float =
             if result:
                 return result
             await asyncio.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def alive(pid: int) -> bool:
@@ -147,7 +141,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Notes:
 async def host(account: Account, notes: Notes) -> AsyncIterator[Host]:
     config = HostConfig(
         app_dir=SAMPLE_APP,
-        port=free_port(),
+        port=any_port(),
         storage=account.connection_string,
         env={"SAMPLE_NOTES": str(notes.path), "SAMPLE_SETTING": "from the host", "SAMPLE_PREFIX": "shared-"},
         max_body_bytes=8_000_000,
@@ -188,7 +182,7 @@ async def start_host(account: Account, own_notes: Notes, prefix: str) -> AsyncIt
     async def start(**choices: Any) -> Host:
         defaults = {
             "app_dir": SAMPLE_APP,
-            "port": free_port(),
+            "port": any_port(),
             "storage": account.connection_string,
             "env": {"SAMPLE_NOTES": str(own_notes.path), "SAMPLE_PREFIX": prefix},
             "host_id": f"{prefix}host",

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.local.conftest import SAMPLE_APP, Account, Notes, eventually, free_port
+from local.setup.ownership import any_port
+from tests.local.conftest import SAMPLE_APP, Account, Notes, eventually
 
 CLIENTS = 4
 _PAUSE_S = 0.05
@@ -70,7 +71,7 @@ class Run:
 @contextlib.asynccontextmanager
 async def running(account: Account, notes: Notes, prefix: str, workers: int) -> AsyncIterator[Run]:
     """The sample app on a host that is a process of its own."""
-    port = free_port()
+    port = any_port()
     arguments = [str(SAMPLE_APP), "--port", str(port), "--storage", account.connection_string]
     arguments += ["--host-id", f"{prefix}host", "--worker-processes", str(workers), "--max-poll-s", "0.2"]
     with notes.path.with_suffix(".log").open("wb") as log:

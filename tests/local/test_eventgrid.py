@@ -13,7 +13,8 @@ import pytest
 
 from local.eventgrid import Player, PlayerConfig
 from local.host.host import Host
-from tests.local.conftest import Account, Notes, free_port
+from local.setup.ownership import any_port
+from tests.local.conftest import Account, Notes
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ async def test_a_restart_plays_what_changed_meanwhile_and_nothing_else(
 
 
 async def test_what_was_not_delivered_is_played_again(account: Account, config: dict[str, Any]) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}/"
+    nobody = f"http://127.0.0.1:{any_port()}/"
     async with Player(PlayerConfig(**config, webhooks=(nobody,))) as player:
         await account.upload(config["containers"][0], "a", b"1")
         with pytest.raises(aiohttp.ClientError):

@@ -20,7 +20,8 @@ from azure.core.exceptions import ResourceExistsError
 
 from local.host.config import HostConfig
 from local.host.host import Host
-from tests.local.conftest import SAMPLE_APP, Account, Notes, eventually, free_port
+from local.setup.ownership import any_port
+from tests.local.conftest import SAMPLE_APP, Account, Notes, eventually
 from tests.local.expectations import ROWS, Row
 
 _ABSENT = "Core Tools are not installed: there is no `func` on the PATH, so nothing was asked of `func start`."
@@ -46,7 +47,7 @@ async def target(
     request: pytest.FixtureRequest, account: Account, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Target]:
     folder = tmp_path_factory.mktemp(request.param)
-    port, prefix = free_port(), _PREFIX.format(request.param)
+    port, prefix = any_port(), _PREFIX.format(request.param)
     target = Target(f"http://127.0.0.1:{port}", prefix, Notes(folder / "notes.jsonl"))
     env = {"SAMPLE_NOTES": str(target.notes.path), "SAMPLE_PREFIX": prefix}
     serving = _local if request.param == "local" else _func

@@ -15,13 +15,14 @@ from local.host.config import HostConfig, development_account, seconds
 from local.host.front import PortTakenError
 from local.host.host import Host
 from local.host.process import AppError
-from tests.local.conftest import SAMPLE_APP, Account, StartHost, alive, eventually, free_port
+from local.setup.ownership import any_port
+from tests.local.conftest import SAMPLE_APP, Account, StartHost, alive, eventually
 
 
 async def started(app_dir: Path, code: str) -> str:
     """What a host says of an app with this code."""
     (app_dir / "function_app.py").write_text(code)
-    host = Host(HostConfig(app_dir=app_dir, port=free_port()))
+    host = Host(HostConfig(app_dir=app_dir, port=any_port()))
     with pytest.raises(AppError) as refusal:
         await host.start()
     return str(refusal.value)
@@ -76,7 +77,7 @@ async def reads(msg: func.QueueMessage, blob: func.InputStream) -> None: ...
 
 async def test_storage_that_is_not_there_is_said_in_one_sentence(start_host: StartHost) -> None:
     with pytest.raises(AppError, match=r"^Azure Storage cannot be used: Cannot connect"):
-        await start_host(storage=development_account(free_port(), free_port()))
+        await start_host(storage=development_account(any_port(), any_port()))
 
 
 async def test_a_taken_port_is_said_in_one_sentence(start_host: StartHost, host: Host) -> None:
@@ -138,7 +139,7 @@ async def test_the_program_says_why_it_does_not_start(host: Host, account: Accou
 
 async def run(account: Account, tmp_path: Path) -> tuple[asyncio.subprocess.Process, int]:
     """The program, serving, on a port of its own."""
-    port = free_port()
+    port = any_port()
     arguments = [str(SAMPLE_APP), "--port", str(port), "--storage", account.connection_string, "--host-id", f"p{port}"]
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "local.host", *arguments),

@@ -10,7 +10,8 @@ import pytest
 from local.host.config import HostConfig
 from local.host.host import Host
 from local.host.reload import ReloadingHost
-from tests.local.conftest import Account, StartHost, eventually, free_port
+from local.setup.ownership import any_port
+from tests.local.conftest import Account, StartHost, eventually
 
 APP = """
 import logging
@@ -48,7 +49,7 @@ async def test_a_change_of_the_app_takes_over_and_a_broken_one_does_not(
     (tmp_path / ".funcignore").write_text("drafts\n")
     (tmp_path / "drafts").mkdir()
     write(tmp_path, text="one")
-    port = free_port()
+    port = any_port()
     host = ReloadingHost(HostConfig(app_dir=tmp_path, port=port, storage=account.connection_string))
     await host.start()
     try:
@@ -80,7 +81,7 @@ async def test_functions_log_from_the_level_that_host_json_sets(
     levels = {"default": "Information", "Function": "Warning"}
     (tmp_path / "host.json").write_text(json.dumps({"logging": {"logLevel": levels}}))
     write(tmp_path, text="one")
-    host = Host(HostConfig(app_dir=tmp_path, port=free_port(), storage=account.connection_string))
+    host = Host(HostConfig(app_dir=tmp_path, port=any_port(), storage=account.connection_string))
     await host.start()
     try:
         assert await asked(host.config.port) == "one"

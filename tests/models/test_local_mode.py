@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -17,16 +16,11 @@ from pathlib import Path
 import pytest
 from openai import AzureOpenAI, OpenAI
 
+from local.setup.ownership import any_port
 from tests.models.conftest import ROOT
 
 pytestmark = pytest.mark.model
 READY = "Ctrl-C stops everything."
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def command(folder: Path, port: int) -> list[str]:
@@ -104,7 +98,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mode(folder: Path) -> Iterator[LocalMode]:
-    with running(folder, free_port()) as mode:
+    with running(folder, any_port()) as mode:
         yield mode
 
 
@@ -142,7 +136,7 @@ def test_secrets_are_readable_by_their_owner_only(mode: LocalMode):
 
 
 def test_a_second_start_in_the_same_folder_says_who_runs(mode: LocalMode):
-    second = subprocess.run(command(mode.folder, free_port()), cwd=ROOT, capture_output=True, text=True, check=False)
+    second = subprocess.run(command(mode.folder, any_port()), cwd=ROOT, capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert f"already runs in {mode.folder}: http://127.0.0.1:{mode.port}, process {mode.process.pid}." in second.stderr
 
@@ -156,7 +150,7 @@ def test_a_taken_port_is_one_sentence(mode: LocalMode, tmp_path: Path):
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path):
     environment = os.environ | {"FLIGHTDECK_STOER": "sqlite:///x"}
     refused = subprocess.run(
-        command(tmp_path, free_port()), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command(tmp_path, any_port()), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert refused.returncode == 1
     assert refused.stderr == "Unknown setting 'FLIGHTDECK_STOER'.\n"
@@ -176,7 +170,7 @@ def test_a_part_that_dies_is_reported_and_started_again(mode: LocalMode, word: s
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds children in /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals):
-    with running(tmp_path, free_port()) as mode:
+    with running(tmp_path, any_port()) as mode:
         children = mode.children()
         assert len(children) == 3
         mode.process.send_signal(how)

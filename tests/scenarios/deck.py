@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from local.azurite import Azurite
 from local.eventgrid import Player, PlayerConfig
 from local.host.config import HostConfig
 from local.host.host import Host
+from local.setup.ownership import any_port
 from tests.cosmos.scenario_store import chosen_store
 from tests.upstream import ScriptedUpstream
 
@@ -108,7 +108,7 @@ async def _started(
     }
     config = HostConfig(
         app_dir=app_dir,
-        port=free_port(),
+        port=any_port(),
         storage=azurite.connection_string,
         env=env,
         max_poll_s=0.2,
@@ -155,9 +155,3 @@ def catalogue(upstream: ScriptedUpstream) -> dict[str, Any]:
 def _key(tenant: str, secret: str) -> dict[str, Any]:
     digest = hmac.digest(PEPPER.encode(), secret.encode(), hashlib.sha256).hex()
     return {"id": f"key-{tenant}", "hmac": digest, "tenant": tenant, "principals": [f"{tenant}-staff"]}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
