@@ -5,7 +5,9 @@ SHELL := /bin/sh
 BIN := .venv/bin/
 export UV_PYTHON_DOWNLOADS := never
 export UV := $(CURDIR)/.tools/uv
-unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+# Compiled once: every start of a worker would compile the same modules again.
+export UV_COMPILE_BYTECODE := 1
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
 BENCHMARKS := overhead cold_start local_host
