@@ -1,6 +1,6 @@
 """Model deployments over HTTP: one pooled aiohttp session for the process, bytes in and bytes out.
 
-A client library that parses costs 6 to 40 times the CPU of relaying bytes over a pooled session (docs/benchmarks.md).
+A client library that parses every event costs a multiple of the CPU of passing its bytes on over a pooled session.
 """
 
 import asyncio

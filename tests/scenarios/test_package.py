@@ -19,10 +19,7 @@ from tests.upstream import ScriptedUpstream
 
 @pytest.fixture
 def unpacked(tmp_path: Path) -> Path:
-    try:
-        archive = package.build(tmp_path / "built", compresslevel=0).archive
-    except package.PackageError as error:
-        pytest.skip(f"No package without its dependencies: {error}")
+    archive = package.build(tmp_path / "built", compresslevel=0).archive
     with zipfile.ZipFile(archive) as file:
         file.extractall(tmp_path / "wwwroot")
     return tmp_path / "wwwroot"
