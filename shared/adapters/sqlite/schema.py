@@ -1,5 +1,13 @@
-"""The tables of the embedded store, and their version."""
+"""The tables of the embedded store, as the ordered steps that make them out of an empty file or an older one.
 
+To change the tables, append a step to `_STEPS`, and never touch one that has been released: a new file takes all steps,
+an older one those that it lacks, so both end alike. A step is SQL, which SQLite runs within the one transaction of all
+steps (no PRAGMA, no VACUUM), or a function of the connection where SQL is not enough. Add rather than rename or drop
+(`ADD COLUMN` wants a default): a process of the earlier program may have the file open while it is migrated. Then say
+in tests/contracts/test_sqlite_versions.py what the step makes of the file that version 1 wrote.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +16,6 @@ from shared.errors import PlatformError
 if TYPE_CHECKING:
     import apsw
 
-VERSION = 1
 PAGE_BYTES = 8192
 
 _RECORDS = """
@@ -78,12 +85,28 @@ CREATE TABLE usage_hours (
 ) STRICT, WITHOUT ROWID;
 """
 
+type Step = str | Callable[[apsw.Connection], None]
 
-def prepare(connection: "apsw.Connection", path: Path) -> None:
-    """Create the tables of a new file, inside the caller's immediate transaction: two processes may start at once."""
-    found = connection.pragma("user_version")
-    if found == 0:
-        connection.execute(_RECORDS + _VISIBILITY + _CHUNKS + _USAGE)
-        connection.pragma("user_version", VERSION)
-    elif found != VERSION:
-        raise PlatformError(f"The store {path.name!r} has version {found} of its tables; this program knows {VERSION}.")
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE,)
+"""The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
+
+VERSION = len(_STEPS)
+
+
+def prepare(connection: "apsw.Connection", path: Path, steps: Sequence[Step] = _STEPS) -> None:
+    """Bring the tables to the last step, inside the caller's immediate transaction: two processes may start at once.
+
+    Raise PlatformError for a file of a newer program, which is left as it is.
+    """
+    found: int = connection.pragma("user_version")
+    if found > len(steps):
+        raise PlatformError(
+            f"The store {path.name!r} has version {found} of its tables; this program knows {len(steps)}."
+            " Start the newer program again, or another file."
+        )
+    for step in steps[found:]:
+        if callable(step):
+            step(connection)
+        else:
+            connection.execute(step)
+    connection.pragma("user_version", len(steps))
