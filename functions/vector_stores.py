@@ -75,6 +75,13 @@ async def delete_vector_store_file(call: Call[NoBody]) -> Deleted:
     return await call.platform.attachments.detach(call.caller, call.path["vector_store_id"], call.path["file_id"])
 
 
+@bp.route(_FILE + "/retry", methods=["POST"])
+@endpoint(NoBody)
+async def retry_vector_store_file(call: Call[NoBody]) -> AttachedFile:
+    """Ours, not OpenAI's: index the file anew, whatever became of it (docs/ingestion.md)."""
+    return await call.platform.attachments.retry(call.caller, call.path["vector_store_id"], call.path["file_id"])
+
+
 @bp.route(_FILE + "/content", methods=["GET"])
 @endpoint(NoBody)
 async def retrieve_vector_store_file_content(call: Call[NoBody]) -> FileContentPage:

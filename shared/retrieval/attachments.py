@@ -81,6 +81,19 @@ class Attachments:
         readable = [c for c in chunks if not c.acl or not set(c.acl).isdisjoint(caller.principals)]
         return FileContentPage(data=[TextContent(text=chunk.text) for chunk in readable])
 
+    async def retry(self, caller: Caller, store_id: str, file_id: str) -> AttachedFile:
+        """Index the file anew, whatever became of it: a failure is forgotten, what is ready is made again, and what is
+        in progress is looked at once more. A version that answers goes on answering. Raise NotFoundError."""
+        for _ in range(_ROUNDS):
+            stored = await self._present(caller.tenant, store_id, file_id)
+            try:
+                document = await self._begin_anew(stored)
+            except PreconditionFailedError:
+                continue
+            await self._look_at(document)
+            return attached_file(document)
+        raise _busy(stored.value)
+
     async def detach(self, caller: Caller, store_id: str, file_id: str) -> Deleted:
         """Take a file out of a store: it is not found from here on. The file itself stays."""
         document = (await self._present(caller.tenant, store_id, file_id)).value
@@ -134,6 +147,12 @@ class Attachments:
             return entered
         return (await self.documents.replace(entered, if_match=stored.etag)).value
 
+    async def _begin_anew(self, stored: Stored[DocumentRecord]) -> DocumentRecord:
+        if STATUS[stored.value.state] == "in_progress":
+            return stored.value  # its run would lose what it has done
+        fresh = replace(_queued(stored.value), content_hash=None)
+        return (await self.documents.replace(fresh, if_match=stored.etag)).value
+
     async def _take_out(self, document: DocumentRecord) -> None:
         for _ in range(_ROUNDS):
             stored = await self.documents.get(document.tenant, document.id)
@@ -160,8 +179,13 @@ def _entered_again(known: DocumentRecord, fresh: DocumentRecord) -> DocumentReco
     if known.state == "deleted":
         return replace(fresh, generation=known.generation)
     if STATUS[known.state] == "failed":
-        return replace(known, state="queued", blob_etag=None, attempts=0, last_error=None)
+        return _queued(known)
     return known
+
+
+def _queued(document: DocumentRecord) -> DocumentRecord:
+    """With no version of the blob to its name, so that the next message about it is not taken for an old one."""
+    return replace(document, state="queued", blob_etag=None, attempts=0, last_error=None)
 
 
 def _no_file(store_id: str, file_id: str) -> NotFoundError:
