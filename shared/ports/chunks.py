@@ -1,15 +1,18 @@
 """Chunks of documents, and the two ranked searches over them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from shared.ports.records import Attribute
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """One passage. Spans are characters of the extracted text, end exclusive; pages count from 1, None if pageless.
 
-    `acl` lists the principals that may read it; empty means everyone in the tenant.
+    `acl` lists the principals that may read it; empty means everyone in the tenant. `attributes` are the document's,
+    the same in every chunk of a generation: what changes either is a new generation.
     """
 
     id: str
@@ -29,6 +32,7 @@ class Chunk:
     page_end: int | None = None
     headings: tuple[str, ...] = ()
     acl: tuple[str, ...] = ()
+    attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
 
 
 @dataclass(frozen=True, slots=True)

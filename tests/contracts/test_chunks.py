@@ -64,6 +64,7 @@ class TestWriting:
             page_start=3,
             page_end=4,
             headings=("One", "Two"),
+            attributes={"name": "Grüße \0 'x'", "year": 2024.0, "big": 1e300, "draft": True, "1": "1"},
         )
         await chunks.put([whole])
         await chunks.publish("t", "s", "d", 1)
