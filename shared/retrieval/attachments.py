@@ -59,7 +59,7 @@ class Attachments:
             if document.state != "ready":
                 await self._look_at(document)
             return document
-        raise _busy(fresh)
+        raise _busy(fresh.file_id)
 
     async def list(self, caller: Caller, store_id: str, query: AttachedFileQuery) -> ListPage[AttachedFile]:
         await self._store(caller, store_id)
@@ -92,7 +92,7 @@ class Attachments:
                 continue
             await self._look_at(document)
             return attached_file(document)
-        raise _busy(stored.value)
+        raise _busy(file_id)
 
     async def detach(self, caller: Caller, store_id: str, file_id: str) -> Deleted:
         """Take a file out of a store: it is not found from here on. The file itself stays."""
@@ -161,7 +161,7 @@ class Attachments:
             except PreconditionFailedError:
                 continue
             return
-        raise _busy(document)
+        raise _busy(document.file_id)
 
     async def _blob_etag(self, document: DocumentRecord) -> str | None:
         try:
@@ -192,5 +192,5 @@ def _no_file(store_id: str, file_id: str) -> NotFoundError:
     return NotFoundError(f"No file {file_id!r} in vector store {store_id!r}.", param="file_id")
 
 
-def _busy(document: DocumentRecord) -> OverloadedError:
-    return OverloadedError(f"File {document.file_id!r} keeps changing.", retry_after_s=1)
+def _busy(file_id: str) -> OverloadedError:
+    return OverloadedError(f"File {file_id!r} keeps changing.", retry_after_s=1)
