@@ -28,6 +28,8 @@ class DeploymentSettings(BaseModel):
     input_usd: float = Field(default=0, ge=0)
     cached_usd: float | None = Field(default=None, ge=0, description="default: what any other input token costs")
     output_usd: float = Field(default=0, ge=0)
+    priority: int = Field(default=1, ge=0, description="the lowest is asked first")
+    weight: float = Field(default=1, gt=0, description="share of the calls among equals of priority")
 
 
 class ModelSettings(BaseModel):
@@ -78,6 +80,9 @@ class Settings(BaseModel):
     max_file_bytes: int = Field(default=100_000_000, gt=0, description="largest file one request can upload")
     first_event_s: float = Field(
         default=15, gt=0, description="wait for a stream's first event before committing to 200"
+    )
+    ttft_s: float = Field(
+        default=30, gt=0, description="wait for a stream's first content before another deployment is asked"
     )
     idle_s: float = Field(default=60, gt=0, description="longest silence of a model in the middle of an answer")
     deadline_s: float = Field(default=220, gt=0, description="longest wait for a plain answer")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 CONNECT_TIMEOUT_S = 5.0
-RETRY_AFTER_S = 2.0
 
 
 class HttpModels:
@@ -75,9 +74,7 @@ class HttpModels:
 
 
 def _unreachable(deployment: Deployment) -> OverloadedError:
-    return OverloadedError(
-        f"Deployment {deployment.id!r} cannot be reached.", code="model_unavailable", retry_after_s=RETRY_AFTER_S
-    )
+    return OverloadedError(f"Deployment {deployment.id!r} cannot be reached.", code="model_unavailable")
 
 
 class _HttpAnswer:

@@ -1,6 +1,6 @@
 """Chat: straight to the model, or grounded in a tenant's documents."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.answers.citations import context_of
 from shared.answers.completions import stream_with_context, stream_written, with_context, written
@@ -35,8 +35,8 @@ class ChatAnswers:
         if envelope.data_sources:
             return await self._grounded(call, envelope, envelope.data_sources[0].parameters)
         if envelope.stream:
-            return Streamed(await self.gateway.stream(call))
-        return Relayed(await self.gateway.complete(call))
+            return await self.gateway.stream(call)
+        return await self.gateway.complete(call)
 
     async def _grounded(
         self, call: ChatCall, envelope: ChatEnvelope, source: DataSourceParameters
@@ -64,10 +64,12 @@ class ChatAnswers:
         body = grounded_body(call.body, passages) if passages else call.body
         call = ChatCall(call.caller, call.model, body, call.include_usage, call.output_tokens)
         if not envelope.stream:
-            return Relayed(with_context(await self.gateway.complete(call), context))
-        events = stream_with_context(await self.gateway.stream(call), context)
+            answered = await self.gateway.complete(call)
+            return replace(answered, body=with_context(answered.body, context))
+        streamed = await self.gateway.stream(call)
+        events = stream_with_context(streamed.events, context)
         await anext(events)
-        return Streamed(events)
+        return replace(streamed, events=events)
 
     async def _abstain(self, call: ChatCall, envelope: ChatEnvelope, context: Context) -> Relayed | Streamed:
         completion_id, at = self.clock.new_id("chatcmpl-"), self.clock.now()

@@ -12,4 +12,4 @@ class EmbeddingAnswers:
         self._gateway = gateway
 
     async def create(self, caller: Caller, envelope: EmbeddingEnvelope, raw: bytes) -> Relayed:
-        return Relayed(await self._gateway.create(EmbeddingCall(caller, envelope.model, json_of(raw))))
+        return await self._gateway.create(EmbeddingCall(caller, envelope.model, json_of(raw)))

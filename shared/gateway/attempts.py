@@ -1,10 +1,14 @@
 """One call to one deployment: what it needs, and what it comes to on the meter."""
 
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from shared.errors import PlatformError
 from shared.gateway.catalogue import Model
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
@@ -21,10 +25,12 @@ class Waits:
     """How long to wait for a model, in seconds.
 
     The front end of Azure Functions cuts a request at 230 s without a byte: a plain answer must come before that, a
-    stream commits to its 200 after `first_event_s` and shows that it lives every `ping_s`; it fails after `idle_s`.
+    stream commits to its 200 after `first_event_s` and shows that it lives every `ping_s`; it fails after `idle_s`. A
+    deployment that has said nothing after `ttft_s` loses its turn to another, if there is one.
     """
 
     deadline_s: float = 220
+    ttft_s: float = 30
     first_event_s: float = 15
     ping_s: float = 15
     idle_s: float = 60
@@ -71,6 +77,19 @@ class Spend:
                 ttft_ms=self.ttft_ms,
             )
         )
+
+
+@contextmanager
+def settled_on_failure(spend: Spend, prompt: "Callable[[], Usage]") -> Generator[None]:
+    """Settle an attempt that fails, or whose client leaves: then the prompt was read all the same."""
+    try:
+        yield
+    except PlatformError as error:
+        spend.settle(getattr(error, "upstream_status", error.status))
+        raise
+    except asyncio.CancelledError:
+        spend.settle(CLIENT_GONE, prompt(), estimated=True)
+        raise
 
 
 def _none_is_empty(value: object) -> object:

@@ -1,19 +1,22 @@
 """Chat completions: to a deployment and back as bytes, metered to the token."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic_core import to_json
 
-from shared.errors import ContextLengthError, PlatformError
+from shared.errors import ContextLengthError
 from shared.gateway import transcript
-from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, begin
+from shared.gateway.attempts import Spend, Upstreams, Usage, begin
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.exchange import exchange
-from shared.gateway.relay import Opened, StreamRelay, open_stream
+from shared.gateway.opening import Opened, open_stream
+from shared.gateway.relay import Opening, StreamRelay, abandon
+from shared.gateway.routing import Routed, Router, Turn
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
+from shared.wire.replies import Relayed, Streamed
 
 PATH = "chat/completions"
 _DEFAULT_OUTPUT_TOKENS = 1024
@@ -31,55 +34,64 @@ class ChatCall:
 
 
 class ChatGateway:
-    """Answers with the deployment that the catalogue names.
+    """Answers with a deployment that the catalogue names.
 
     Both ways raise UpstreamRefusalError for what the model itself refused, CapacityError, UpstreamError.
     """
 
-    def __init__(self, catalogue: Catalogue, upstreams: Upstreams) -> None:
+    def __init__(self, catalogue: Catalogue, router: Router, upstreams: Upstreams) -> None:
         self._catalogue = catalogue
+        self._router = router
         self._upstreams = upstreams
 
-    async def complete(self, call: ChatCall) -> bytes:
+    async def complete(self, call: ChatCall) -> Relayed:
         """The deployment's answer, byte for byte."""
         model = self._catalogue.find(call.model, "chat")
-        deployment = model.deployments[0]
-        body = to_json({**call.body, "model": deployment.model})
-        await self._check_length(call, model, len(body))
-        spend = self._begin(call, model, deployment, body)
 
         def count(answered: bytes) -> Usage:
             return transcript.count(call.body, transcript.text_of_answer(answered), self._upstreams.tokens)
 
-        return await exchange(self._upstreams, deployment, PATH, body, spend=spend, count=count)
+        async def attempt(turn: Turn) -> bytes:
+            body = to_json({**call.body, "model": turn.deployment.model})
+            await self._check_length(call, model, len(body))
+            spend = self._begin(call, model, turn.deployment, body)
+            return await exchange(self._upstreams, turn, PATH, body, spend=spend, count=count)
 
-    async def stream(self, call: ChatCall) -> AsyncGenerator[bytes]:
-        """Events as they come, from a generator that has been started (`shared.wire.replies.Streamed`).
+        routed = await self._router.route(model, attempt)
+        return Relayed(routed.value, headers=routed.headers)
 
-        Returns when the first event is there, so that a refusal is still a status code, or after `first_event_s`.
+    async def stream(self, call: ChatCall) -> Streamed:
+        """Events as they come.
+
+        Returns when the first content is there, so that a refusal is still a status code, or after `first_event_s`.
         A failure after that ends the stream with an error event and no `[DONE]`.
         """
-        model = self._catalogue.find(call.model, "chat")
-        deployment = model.deployments[0]
-        body = to_json({**call.body, "model": deployment.model, "stream_options": _with_usage(call.body)})
-        await self._check_length(call, model, len(body))
-        spend = self._begin(call, model, deployment, body)
-        opening = asyncio.create_task(open_stream(self._upstreams, deployment, PATH, body))
+        opening = asyncio.create_task(self._open(call))
         try:
             await self._first_event(opening)
-        except PlatformError as error:
-            spend.settle(getattr(error, "upstream_status", error.status))
-            raise
         except asyncio.CancelledError:
-            _abandon(opening)
-            spend.settle(CLIENT_GONE, transcript.count(call.body, "", self._upstreams.tokens), estimated=True)
+            abandon(opening)
             raise
-        relay = StreamRelay(self._upstreams, call.body, spend)
-        events = relay.run(opening, include_usage=call.include_usage)
+        events = StreamRelay(self._upstreams, call.body).run(opening, include_usage=call.include_usage)
         await anext(events)
-        return events
+        return Streamed(events, headers=opening.result().headers if opening.done() else {})
 
-    async def _first_event(self, opening: asyncio.Task[Opened]) -> None:
+    async def _open(self, call: ChatCall) -> Routed[Opened]:
+        model = self._catalogue.find(call.model, "chat")
+        options = _with_usage(call.body)
+
+        async def attempt(turn: Turn) -> Opened:
+            body = to_json({**call.body, "model": turn.deployment.model, "stream_options": options})
+            await self._check_length(call, model, len(body))
+            spend = self._begin(call, model, turn.deployment, body)
+            return await open_stream(self._upstreams, turn, PATH, body, spend=spend, prompt=lambda: self._prompt(call))
+
+        return await self._router.route(model, attempt)
+
+    def _prompt(self, call: ChatCall) -> Usage:
+        return transcript.count(call.body, "", self._upstreams.tokens)
+
+    async def _first_event(self, opening: Opening) -> None:
         await asyncio.wait({opening}, timeout=self._upstreams.waits.first_event_s)
         if opening.done():
             opening.result()
@@ -88,7 +100,7 @@ class ChatGateway:
         # A token is seldom under three bytes: only what could be too long is counted, off the event loop.
         if size_bytes <= 3 * model.context_tokens:
             return
-        usage = await asyncio.to_thread(transcript.count, call.body, "", self._upstreams.tokens)
+        usage = await asyncio.to_thread(self._prompt, call)
         if usage.prompt_tokens > model.context_tokens:
             raise ContextLengthError(
                 f"This model's maximum context length is {model.context_tokens} tokens. "
@@ -112,14 +124,3 @@ class ChatGateway:
 def _with_usage(body: Mapping[str, object]) -> dict[str, object]:
     options = body.get("stream_options")
     return {**(options if isinstance(options, dict) else {}), "include_usage": True}
-
-
-def _abandon(opening: asyncio.Task[Opened]) -> None:
-    """Cancel the opening; if it had just succeeded, close what it opened."""
-
-    def close(task: asyncio.Task[Opened]) -> None:
-        if not task.cancelled() and task.exception() is None:
-            task.result().answer.close()
-
-    opening.add_done_callback(close)
-    opening.cancel()

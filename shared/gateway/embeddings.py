@@ -10,12 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from shared.errors import UpstreamError
-from shared.gateway.attempts import Upstreams, Usage, begin, usage_of
-from shared.gateway.catalogue import Catalogue
+from shared.gateway.attempts import Spend, Upstreams, Usage, begin, usage_of
+from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.exchange import exchange
+from shared.gateway.routing import Router, Turn
 from shared.ports.keys import Caller
-from shared.ports.models import Embeddings
+from shared.ports.models import Deployment, Embeddings
 from shared.ports.usage import Source
+from shared.wire.replies import Relayed
 
 PATH = "embeddings"
 
@@ -42,20 +44,28 @@ class _Answer(BaseModel):
 class EmbeddingGateway:
     """Raises as `ChatGateway` does."""
 
-    def __init__(self, catalogue: Catalogue, upstreams: Upstreams) -> None:
+    def __init__(self, catalogue: Catalogue, router: Router, upstreams: Upstreams) -> None:
         self._catalogue = catalogue
+        self._router = router
         self._upstreams = upstreams
 
-    async def create(self, call: EmbeddingCall) -> bytes:
-        """The deployment's answer, byte for byte."""
+    async def create(self, call: EmbeddingCall) -> Relayed:
+        """A deployment's answer, byte for byte."""
         model = self._catalogue.find(call.model, "embedding")
-        deployment = model.deployments[0]
-        body = to_json({**call.body, "model": deployment.model})
-        spend = begin(
+
+        async def attempt(turn: Turn) -> bytes:
+            body = to_json({**call.body, "model": turn.deployment.model})
+            spend = self._begin(call, model, turn.deployment, body)
+            return await exchange(
+                self._upstreams, turn, PATH, body, spend=spend, count=lambda _: self._counted(call.body)
+            )
+
+        routed = await self._router.route(model, attempt)
+        return Relayed(routed.value, headers=routed.headers)
+
+    def _begin(self, call: EmbeddingCall, model: Model, deployment: Deployment, body: bytes) -> Spend:
+        return begin(
             self._upstreams, call.caller, model, deployment, operation="embeddings", source=call.source, body=body
-        )
-        return await exchange(
-            self._upstreams, deployment, PATH, body, spend=spend, count=lambda _: self._counted(call.body)
         )
 
     def _counted(self, body: Mapping[str, object]) -> Usage:
@@ -75,7 +85,7 @@ class CatalogueEmbedder:
 
     async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
         body = {"input": list(texts), "encoding_format": "base64"}
-        answered = await self._gateway.create(EmbeddingCall(caller, self._model, body, source))
+        answered = (await self._gateway.create(EmbeddingCall(caller, self._model, body, source))).body
         try:
             items = sorted(_Answer.model_validate_json(answered).data, key=lambda item: item.index)
         except ValidationError as error:

@@ -10,7 +10,9 @@ from shared.errors import OverloadedError, PlatformError, RateLimitError, Upstre
 from shared.ports.models import Deployment, UpstreamAnswer
 
 _RELAYED = frozenset({400, 404, 409, 413, 415, 422})
-_DEFAULT_RETRY_AFTER_S = 2.0
+
+CREDENTIALS = "upstream_credentials"
+"""Code of the error when a deployment refuses our own key: no retry may hide what an operator must mend."""
 
 
 class _Error(BaseModel):
@@ -47,7 +49,7 @@ async def refusal(answer: UpstreamAnswer, deployment: Deployment) -> PlatformErr
             f"Deployment {deployment.id!r} is at its limit.", retry_after_s=retry_after_s(answer.headers)
         )
     if status in (401, 403):
-        return UpstreamError(f"Deployment {deployment.id!r} refuses our credentials.", code="upstream_credentials")
+        return UpstreamError(f"Deployment {deployment.id!r} refuses our credentials.", code=CREDENTIALS)
     return OverloadedError(
         f"Deployment {deployment.id!r} failed with status {status}.",
         code="model_unavailable",
@@ -64,20 +66,20 @@ def _error_body(body: bytes) -> bytes:
     return body
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """`retry-after-ms`, or Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3); a default when absent."""
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """`retry-after-ms`, or Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3); None when none is readable."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
         return max(0.0, float(headers["retry-after"]))
     except KeyError:
-        return _DEFAULT_RETRY_AFTER_S
+        return None
     except ValueError:
-        return _seconds_until(headers["retry-after"]) if "retry-after" in headers else _DEFAULT_RETRY_AFTER_S
+        return _seconds_until(headers["retry-after"]) if "retry-after" in headers else None
 
 
-def _seconds_until(http_date: str) -> float:
+def _seconds_until(http_date: str) -> float | None:
     try:
         return max(0.0, (email.utils.parsedate_to_datetime(http_date) - datetime.now(UTC)).total_seconds())
     except ValueError:
-        return _DEFAULT_RETRY_AFTER_S
+        return None

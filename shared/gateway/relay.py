@@ -5,76 +5,30 @@ Only the first event, and those that carry usage, an error or the end, are looke
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from shared.errors import PlatformError, UpstreamError, UpstreamTimeoutError
 from shared.gateway import sse, transcript
-from shared.gateway.attempts import CLIENT_GONE, Spend, Upstreams, Usage, usage_of
-from shared.gateway.refusals import refusal
-from shared.ports.models import Deployment, UpstreamAnswer
-from shared.wire.validation import json_of
+from shared.gateway.attempts import CLIENT_GONE, Upstreams, Usage, usage_of
+from shared.gateway.opening import Opened, parsed
+from shared.gateway.routing import Routed
+from shared.ports.models import UpstreamAnswer
 
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A stream whose first event has arrived: that event is in `first`, and perhaps some after it."""
-
-    answer: UpstreamAnswer
-    cutter: sse.EventCutter
-    first: bytes
-
-
-async def open_stream(upstreams: Upstreams, deployment: Deployment, path: str, body: bytes) -> Opened:
-    """Raise what `refusal` says for a status other than 200, UpstreamError for a stream that dies before content."""
-    deadline_s = upstreams.waits.deadline_s
-    answer = await upstreams.transport.post(deployment, path, body, deadline_s=deadline_s)
-    try:
-        return await _first_event(answer, deployment, deadline_s)
-    except BaseException:
-        answer.close()
-        raise
-
-
-async def _first_event(answer: UpstreamAnswer, deployment: Deployment, deadline_s: float) -> Opened:
-    if answer.status != 200:
-        raise await refusal(answer, deployment)
-    cutter = sse.EventCutter()
-    first = b""
-    while not sse.first_data(first):
-        first += cutter.feed(await _piece(answer, deployment, deadline_s))
-    _check_first(sse.first_data(first), deployment)
-    return Opened(answer, cutter, first)
-
-
-async def _piece(answer: UpstreamAnswer, deployment: Deployment, wait_s: float) -> bytes:
-    piece = await answer.receive(wait_s=wait_s)
-    if piece is None:
-        raise UpstreamTimeoutError(f"Deployment {deployment.id!r} sent no event within {wait_s:g} s.")
-    if not piece:
-        raise UpstreamError(f"Deployment {deployment.id!r} ended its stream before any content.", code="upstream_cut")
-    return piece
-
-
-def _check_first(data: bytes, deployment: Deployment) -> None:
-    if "error" in _object(data):
-        raise UpstreamError(f"Deployment {deployment.id!r} failed at the start of its stream.")
+type Opening = asyncio.Task[Routed[Opened]]
+"""A stream that is being opened; it settles itself when that fails or is cancelled."""
 
 
 class StreamRelay:
     """One stream on its way to one client. Whatever ends it, the attempt is settled and the upstream closed."""
 
-    def __init__(self, upstreams: Upstreams, body: Mapping[str, object], spend: Spend) -> None:
+    def __init__(self, upstreams: Upstreams, body: Mapping[str, object]) -> None:
         self._waits = upstreams.waits
         self._tokens = upstreams.tokens
         self._body = body
-        self._spend = spend
         self._passed: list[bytes] = []
         self._usage: Usage | None = None
         self._done = False
 
-    async def run(self, opening: "asyncio.Task[Opened]", *, include_usage: bool) -> AsyncGenerator[bytes]:
+    async def run(self, opening: Opening, *, include_usage: bool) -> AsyncGenerator[bytes]:
         """Yields b"" first, so that the caller can start it before anything depends on its `finally`.
 
         Nothing in `finally` awaits: the generator may be closed by a cancellation, where awaiting is not possible.
@@ -90,19 +44,18 @@ class StreamRelay:
                     break
             status = 200
         except PlatformError as error:
-            status = getattr(error, "upstream_status", error.status)
+            status = error.status
+            self._blame(opening, error)
             yield sse.error_event(error)
         finally:
-            self._close(opening)
-            self._settle(status)
+            self._close(opening, status)
 
-    async def _events(self, opening: "asyncio.Task[Opened]") -> AsyncIterator[bytes]:
+    async def _events(self, opening: Opening) -> AsyncIterator[bytes]:
         while not opening.done():
             await asyncio.wait({opening}, timeout=self._waits.ping_s)
             if not opening.done():
                 yield sse.PING
-        opened = opening.result()
-        self._spend.first_byte()
+        opened = opening.result().value
         yield opened.first
         silent_s = 0.0
         while piece := await self._next(opened.answer, silent_s):
@@ -148,27 +101,39 @@ class StreamRelay:
             return True
         if not data:
             return True
-        parsed = _object(data)
-        if "error" in parsed:
+        chunk = parsed(data)
+        if "error" in chunk:
             raise UpstreamError("The model failed in the middle of its answer.", code="upstream_error")
         self._usage = usage_of(data) or self._usage
-        return include_usage or parsed.get("choices") != []
+        return include_usage or chunk.get("choices") != []
 
-    def _close(self, opening: "asyncio.Task[Opened]") -> None:
-        if not opening.done():
+    def _blame(self, opening: Opening, error: PlatformError) -> None:
+        if _has_opened(opening):
+            opening.result().turn.health.failed(str(error))
+
+    def _close(self, opening: Opening, status: int) -> None:
+        if not _has_opened(opening):
             opening.cancel()
-        elif not opening.cancelled() and opening.exception() is None:
-            opening.result().answer.close()
-
-    def _settle(self, status: int) -> None:
+            return
+        opened = opening.result().value
+        opened.answer.close()
         usage = self._usage
         if usage is None:
             usage = transcript.count(self._body, transcript.text_of_events(self._passed), self._tokens)
-        self._spend.settle(status, usage, estimated=self._usage is None)
+        opened.spend.settle(status, usage, estimated=self._usage is None)
 
 
-def _object(data: bytes) -> Mapping[str, object]:
-    try:
-        return json_of(data)
-    except ValidationError as error:
-        raise UpstreamError("The model sent a malformed event.", code="upstream_malformed") from error
+def abandon(opening: Opening) -> None:
+    """Cancel the opening; if it has just succeeded, close what it opened and settle it."""
+
+    def close(task: Opening) -> None:
+        if _has_opened(task):
+            task.result().value.answer.close()
+            task.result().value.spend.settle(CLIENT_GONE)
+
+    opening.add_done_callback(close)
+    opening.cancel()
+
+
+def _has_opened(opening: Opening) -> bool:
+    return opening.done() and not opening.cancelled() and opening.exception() is None

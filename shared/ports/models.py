@@ -19,7 +19,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One place where a model runs. `endpoint` is the base URL that ends where `/chat/completions` begins."""
+    """One place where a model runs. `endpoint` is the base URL that ends where `/chat/completions` begins.
+
+    The lowest `priority` is asked first; among equals, `weight` is the share of the calls.
+    """
 
     id: str
     endpoint: str
@@ -27,6 +30,8 @@ class Deployment:
     model: str
     api_key: str | None = None
     price: Price = Price()
+    priority: int = 1
+    weight: float = 1.0
 
 
 class UpstreamAnswer(Protocol):

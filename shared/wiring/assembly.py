@@ -21,6 +21,7 @@ from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
 from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
+from shared.gateway.routing import Router
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
@@ -61,10 +62,17 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     catalogue = _catalogue(settings)
     meter = QueueMeter(queues, clock, _prices(settings))
     tokens = O200kTokens()
-    waits = Waits(settings.deadline_s, settings.first_event_s, min(15, settings.idle_s), settings.idle_s)
+    waits = Waits(
+        deadline_s=settings.deadline_s,
+        ttft_s=settings.ttft_s,
+        first_event_s=settings.first_event_s,
+        ping_s=min(15, settings.idle_s),
+        idle_s=settings.idle_s,
+    )
     models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
-    embedding_gateway = EmbeddingGateway(catalogue, upstreams)
+    router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
+    embedding_gateway = EmbeddingGateway(catalogue, router, upstreams)
     embedding_model = _embedding_model(settings, catalogue)
     embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
     stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
@@ -80,7 +88,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
         keys=KeyRing(KeyFile(Path(settings.keys_file) if settings.keys_file else None), pepper=settings.key_pepper),
-        chat=ChatAnswers(ChatGateway(catalogue, upstreams), catalogue, retrieval.searcher, clock),
+        chat=ChatAnswers(ChatGateway(catalogue, router, upstreams), catalogue, retrieval.searcher, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,
@@ -146,7 +154,8 @@ def _catalogue(settings: Settings) -> Catalogue:
 
 def _model(name: str, model: ModelSettings) -> Model:
     deployments = tuple(
-        Deployment(one.id, one.endpoint, one.kind, one.model, one.api_key, _price(one)) for one in model.deployments
+        Deployment(one.id, one.endpoint, one.kind, one.model, one.api_key, _price(one), one.priority, one.weight)
+        for one in model.deployments
     )
     return Model(name, model.kind, deployments, model.context_tokens, model.dimensions)
 

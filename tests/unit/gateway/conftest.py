@@ -12,6 +12,7 @@ from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatCall, ChatGateway
 from shared.gateway.embeddings import EmbeddingGateway
+from shared.gateway.routing import Router
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
 from shared.ports.usage import Attempt, Consumption, Reservation
@@ -64,15 +65,17 @@ class Bench:
     waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2))
     context_tokens: int = 1000
 
-    def _parts(self) -> tuple[Catalogue, Upstreams]:
+    def _parts(self) -> tuple[Catalogue, Router, Upstreams]:
         chat = Deployment("local", self.upstream.endpoint, "openai", "chat")
         models = {
             "gpt": Model("gpt", "chat", (chat,), self.context_tokens),
             "embed": Model("embed", "embedding", (replace(chat, model="embedding"),), 512, 384),
             "gone": Model("gone", "chat", (replace(chat, endpoint="http://127.0.0.1:9/v1"),), 1000),
         }
-        upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), SystemClock(), self.waits)
-        return Catalogue(models), upstreams
+        clock = SystemClock()
+        router = Router(clock, deadline_s=self.waits.deadline_s, ttft_s=self.waits.ttft_s)
+        upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), clock, self.waits)
+        return Catalogue(models), router, upstreams
 
     @property
     def chat(self) -> ChatGateway:

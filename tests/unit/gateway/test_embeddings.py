@@ -16,7 +16,7 @@ from tests.upstream import Step
 
 async def test_an_embedding_answer_is_relayed_and_metered(bench: Bench) -> None:
     body: dict[str, object] = {"input": ["one two", "three"], "encoding_format": "base64"}
-    answer = json.loads(await bench.embeddings.create(EmbeddingCall(CALLER, "embed", body)))
+    answer = json.loads((await bench.embeddings.create(EmbeddingCall(CALLER, "embed", body))).body)
     packed = base64.b64decode(answer["data"][0]["embedding"])
     assert len(struct.unpack(f"<{len(packed) // 4}f", packed)) == 384
     assert bench.meter.only.input_tokens == answer["usage"]["prompt_tokens"]

@@ -21,7 +21,7 @@ from tests.upstream import Step
 
 
 async def test_the_answer_is_relayed_and_metered_with_the_usage_it_names(bench: Bench) -> None:
-    answer = json.loads(await bench.chat.complete(call()))
+    answer = json.loads((await bench.chat.complete(call())).body)
     assert answer["choices"][0]["message"]["content"] == "Scripted answer."
     used = bench.meter.only
     assert (used.status, used.input_tokens, used.output_tokens) == (

@@ -29,7 +29,7 @@ def text_of(events: list[Any]) -> str:
 
 async def test_chunks_are_passed_on_and_the_usage_chunk_is_kept_back(bench: Bench) -> None:
     bench.upstream.script("chat", Step(chunks=("One ", "two ", "three.")))
-    events = await collect(await bench.chat.stream(call(stream=True)))
+    events = await collect((await bench.chat.stream(call(stream=True))).events)
     assert text_of(events) == "One two three."
     assert events[-1] == "[DONE]"
     assert [event for event in events[:-1] if event.get("usage")] == []
@@ -41,20 +41,22 @@ async def test_chunks_are_passed_on_and_the_usage_chunk_is_kept_back(bench: Benc
 
 async def test_the_usage_chunk_comes_when_the_client_asked_for_it(bench: Bench) -> None:
     options = {"include_usage": True}
-    events = await collect(await bench.chat.stream(call(stream=True, include_usage=True, stream_options=options)))
+    events = await collect(
+        (await bench.chat.stream(call(stream=True, include_usage=True, stream_options=options))).events
+    )
     assert events[-2]["choices"] == []
     assert events[-2]["usage"]["completion_tokens"] == bench.meter.only.output_tokens
 
 
 async def test_the_model_is_always_asked_for_usage_and_other_options_survive(bench: Bench) -> None:
-    await collect(await bench.chat.stream(call(stream=True, stream_options={"include_obfuscation": False})))
+    await collect((await bench.chat.stream(call(stream=True, stream_options={"include_obfuscation": False}))).events)
     sent = bench.upstream.journal.of("chat")[0].body
     assert sent["stream_options"] == {"include_obfuscation": False, "include_usage": True}
 
 
 async def test_tool_call_deltas_survive(bench: Bench) -> None:
     bench.upstream.script("chat", Step(tool_calls=({"name": "look", "arguments": '{"usage": {"a": 1}}'},)))  # pyright: ignore[reportArgumentType]
-    events = await collect(await bench.chat.stream(call(stream=True)))
+    events = await collect((await bench.chat.stream(call(stream=True))).events)
     calls = [part for event in events[:-1] for part in event["choices"][0]["delta"].get("tool_calls", [])]
     assert "".join(part["function"].get("arguments", "") for part in calls) == '{"usage": {"a": 1}}'
 
@@ -82,7 +84,7 @@ async def test_a_failure_before_the_first_event_is_still_a_status(
 @pytest.mark.parametrize("fault", ["cut", "abort"])
 async def test_a_stream_cut_in_its_middle_ends_with_an_error_and_no_done(bench: Bench, fault: str) -> None:
     bench.upstream.script("chat", Step(chunks=("a ", "b ", "c "), fault=fault, after_chunks=2))  # pyright: ignore[reportArgumentType]
-    events = await collect(await bench.chat.stream(call("two words", stream=True)))
+    events = await collect((await bench.chat.stream(call("two words", stream=True))).events)
     assert events[-1]["error"]["code"] == "upstream_cut"
     assert "[DONE]" not in events
     used = bench.meter.only
@@ -91,7 +93,7 @@ async def test_a_stream_cut_in_its_middle_ends_with_an_error_and_no_done(bench: 
 
 async def test_a_malformed_event_ends_the_stream_with_an_error_and_no_done(bench: Bench) -> None:
     bench.upstream.script("chat", Step(chunks=("a ", "b "), fault="malformed", after_chunks=1))
-    stream = await collect_raw(await bench.chat.stream(call(stream=True)))
+    stream = await collect_raw((await bench.chat.stream(call(stream=True))).events)
     assert b'"upstream_malformed"' in stream
     assert b"[DONE]" not in stream
     assert bench.meter.only.status == 502
@@ -104,7 +106,7 @@ async def collect_raw(events: AsyncGenerator[bytes]) -> bytes:
 async def test_silence_is_pinged_and_then_ends_with_an_error(bench: Bench) -> None:
     bench.waits = replace(bench.waits, ping_s=0.05, idle_s=0.2)
     bench.upstream.script("chat", Step(chunks=("a ", "b "), fault="stall", after_chunks=1))
-    stream = await collect_raw(await bench.chat.stream(call(stream=True)))
+    stream = await collect_raw((await bench.chat.stream(call(stream=True))).events)
     assert stream.count(PING) >= 2
     assert b"fell silent" in stream
     assert b"[DONE]" not in stream
@@ -115,7 +117,7 @@ async def test_silence_is_pinged_and_then_ends_with_an_error(bench: Bench) -> No
 async def test_a_slow_first_event_commits_to_the_stream_and_pings(bench: Bench) -> None:
     bench.waits = replace(bench.waits, first_event_s=0.05, ping_s=0.05)
     bench.upstream.script("chat", Step(first_byte_s=0.4))
-    stream = await collect_raw(await bench.chat.stream(call(stream=True)))
+    stream = await collect_raw((await bench.chat.stream(call(stream=True))).events)
     assert stream.startswith(PING)
     assert stream.endswith(b"data: [DONE]\n\n")
     assert bench.meter.only.status == 200
@@ -124,7 +126,7 @@ async def test_a_slow_first_event_commits_to_the_stream_and_pings(bench: Bench) 
 async def test_a_refusal_after_the_commitment_is_an_error_event(bench: Bench) -> None:
     bench.waits = replace(bench.waits, first_event_s=0.05, ping_s=0.05)
     bench.upstream.script("chat", Step(first_byte_s=0.3, status=500))
-    stream = await collect_raw(await bench.chat.stream(call(stream=True)))
+    stream = await collect_raw((await bench.chat.stream(call(stream=True))).events)
     assert b'"error"' in stream
     assert b"[DONE]" not in stream
     assert bench.meter.only.status == 503
@@ -132,7 +134,7 @@ async def test_a_refusal_after_the_commitment_is_an_error_event(bench: Bench) ->
 
 async def test_a_client_that_leaves_mid_stream_cancels_the_model_and_pays_for_what_it_got(bench: Bench) -> None:
     bench.upstream.script("chat", Step(chunk_count=200, chunk_delay_s=0.05))
-    events = await bench.chat.stream(call("two words", stream=True))
+    events = (await bench.chat.stream(call("two words", stream=True))).events
     got = b""
     while got.count(b'"content"') < 3:
         got += await anext(events)
@@ -145,7 +147,7 @@ async def test_a_client_that_leaves_mid_stream_cancels_the_model_and_pays_for_wh
 
 async def test_a_stream_that_nobody_reads_is_closed_and_metered_when_it_is_dropped(bench: Bench) -> None:
     bench.upstream.script("chat", Step(chunk_count=200, chunk_delay_s=0.05))
-    events = await bench.chat.stream(call(stream=True))
+    events = (await bench.chat.stream(call(stream=True))).events
     del events
     await bench.upstream.journal.wait_left()
     assert bench.meter.only.status == 499
@@ -164,6 +166,6 @@ async def test_a_client_that_leaves_before_the_first_event_cancels_the_model(ben
 
 async def test_a_stream_without_usage_is_counted_by_us(bench: Bench) -> None:
     bench.upstream.script("chat", Step(chunks=("one ", "two"), usage="missing"))
-    await collect(await bench.chat.stream(call("two words", stream=True)))
+    await collect((await bench.chat.stream(call("two words", stream=True))).events)
     used = bench.meter.only
     assert (used.input_tokens, used.output_tokens, used.estimated) == (5, 2, True)
