@@ -19,6 +19,21 @@ class BlobProperties:
     content_type: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedBlob:
+    name: str
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """Blobs in the order of their names. `following` is where the next page begins; None after the last."""
+
+    items: tuple[ListedBlob, ...]
+    following: str | None = None
+
+
 class Blobs(Protocol):
     """Raises CapacityError when the storage throttles or cannot be reached."""
 
@@ -42,4 +57,14 @@ class Blobs(Protocol):
 
     async def delete(self, container: str, name: str) -> None:
         """Delete the blob; that it is gone already is fine."""
+        ...
+
+    async def list(
+        self, container: str, *, prefix: str = "", limit: int = 1000, following: str | None = None
+    ) -> BlobPage:
+        """At most `limit` (1 to 5,000) of the blobs whose names begin so, and maybe fewer, also before the last page.
+
+        `following` is the opaque mark of an earlier page with the same prefix. Nothing is in a container that is not
+        there.
+        """
         ...

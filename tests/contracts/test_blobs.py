@@ -120,6 +120,32 @@ class TestEveryAdapter:
         with pytest.raises(NotFoundError):
             await blobs.head(container, "a")
 
+    async def test_blobs_are_listed_in_order_with_what_head_tells(self, blobs: Blobs, container: str) -> None:
+        for name in ("b/2", "a/1", "b/1 ü"):
+            await blobs.upload(container, name, io.BytesIO(name.encode()))
+        page = await blobs.list(container)
+        assert page.following is None
+        assert [blob.name for blob in page.items] == ["a/1", "b/1 ü", "b/2"]
+        for blob in page.items:
+            head = await blobs.head(container, blob.name)
+            assert (blob.etag, blob.size_bytes) == (head.etag, head.size_bytes)
+
+    async def test_a_list_goes_on_where_its_page_ended_and_keeps_to_its_prefix(
+        self, blobs: Blobs, container: str
+    ) -> None:
+        for name in ("a/1", "b/1", "b/2", "b/3", "b/4", "b/5", "c/1"):
+            await blobs.upload(container, name, io.BytesIO())
+        pages = [await blobs.list(container, prefix="b/", limit=2)]
+        while pages[-1].following is not None:
+            await blobs.upload(container, "b/0", io.BytesIO())  # before where it stands
+            pages.append(await blobs.list(container, prefix="b/", limit=2, following=pages[-1].following))
+        assert [[blob.name for blob in page.items] for page in pages] == [["b/1", "b/2"], ["b/3", "b/4"], ["b/5"]]
+
+    async def test_nothing_is_listed_where_nothing_is(self, blobs: Blobs, container: str) -> None:
+        assert (await blobs.list(container)).items == ()
+        await blobs.upload(container, "a", io.BytesIO())
+        assert (await blobs.list(container, prefix="b")).items == ()
+
 
 class TestAzureStorage:
     async def test_many_uploads_into_a_missing_container_all_succeed(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.errors import NotFoundError, PreconditionFailedError
-from shared.ports.blobs import BlobProperties
+from shared.ports.blobs import BlobPage, BlobProperties, ListedBlob
 
 _PIECE_BYTES = 64 * 1024
 _DEFAULT_TYPE = "application/octet-stream"
@@ -44,6 +44,15 @@ class MemoryBlobs:
 
     async def delete(self, container: str, name: str) -> None:
         self._blobs.pop((container, name), None)
+
+    async def list(
+        self, container: str, *, prefix: str = "", limit: int = 1000, following: str | None = None
+    ) -> BlobPage:
+        begun = sorted(name for place, name in self._blobs if place == container and name.startswith(prefix))
+        names = [name for name in begun if following is None or name >= following]
+        known = [(name, self._blobs[container, name][0]) for name in names[:limit]]
+        items = tuple(ListedBlob(name, found.etag, found.size_bytes) for name, found in known)
+        return BlobPage(items, names[limit] if len(names) > limit else None)
 
     def _find(self, container: str, name: str) -> tuple[BlobProperties, bytes]:
         if (container, name) not in self._blobs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.adapters.storage.auth import API_VERSION, Bearer, StorageAccount
 from shared.errors import CapacityError, NotFoundError, PlatformError, PreconditionFailedError
-from shared.ports.blobs import BlobProperties
+from shared.ports.blobs import BlobPage, BlobProperties, ListedBlob
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -65,6 +65,18 @@ class StorageBlobs:
                 await self._blob(container, name).delete_blob(delete_snapshots="include")
         except NotFoundError:
             return
+
+    async def list(
+        self, container: str, *, prefix: str = "", limit: int = 1000, following: str | None = None
+    ) -> BlobPage:
+        listing = self._service().get_container_client(container).list_blobs(prefix or None, results_per_page=limit)
+        pages: Any = listing.by_page(following)
+        try:
+            with _translated(container, prefix):
+                items = [ListedBlob(blob.name, _quoted(blob.etag), blob.size) async for blob in await anext(pages)]
+        except NotFoundError:
+            return BlobPage(())
+        return BlobPage(tuple(items), pages.continuation_token or None)
 
     async def close(self) -> None:
         if self._client is not None:
