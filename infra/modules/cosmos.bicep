@@ -74,7 +74,7 @@ var plainContainers = [
 var chunksContainer = {
   name: 'chunks'
   partitionKey: '/pk'
-  indexed: ['/kind/?', '/document/?', '/generation/?', '/open/?', '/readers/[]/?']
+  indexed: ['/kind/?', '/document/?', '/generation/?', '/open/?', '/readers/[]/?', '/attributes/*']
   ttl: 0
 }
 var databaseName = 'flightdeck'

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from shared.ports.filters import Filter
 from shared.ports.records import Attribute
 
 
@@ -92,10 +93,12 @@ class Chunks(Protocol):
         principals: Sequence[str],
         limit: int,
         document_ids: Sequence[str] | None = None,
+        filters: Filter | None = None,
     ) -> Candidates:
         """The nearest and the best matching chunks, at most `limit` of each.
 
-        A chunk with an ACL is seen only by a caller who holds one of its principals. `document_ids` narrows to those.
+        A chunk with an ACL is seen only by a caller who holds one of its principals. `document_ids` narrows to those,
+        `filters` to documents whose attributes they hold for (`ports.filters.holds`); neither uses up the limit.
         `text` is what a person typed, in any language; no syntax in it has a meaning.
         """
         ...

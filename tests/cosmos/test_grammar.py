@@ -5,7 +5,9 @@ import itertools
 import pytest
 
 from shared.adapters.cosmos import chunks, records, search, usage
+from shared.adapters.cosmos.filters import Condition
 from shared.adapters.cosmos.visibility import State
+from shared.ports.filters import Combined, OneOf, Ordered
 from tests.cosmos.fake.answers import RefusalError
 from tests.cosmos.fake.evaluation import holds, run
 from tests.cosmos.fake.grammar import parse
@@ -26,7 +28,15 @@ def where(condition: str, **parameters: object) -> list[str]:
     return found(f"SELECT * FROM c WHERE {condition}", **parameters)
 
 
-FILTERS = search._READABLE, "ARRAY_CONTAINS(@documents, c.document)", "NOT ARRAY_CONTAINS(@hidden, c.document)"
+MEANT = Condition(
+    Combined("and", (OneOf("k", ("x",), negated=True), Combined("or", (OneOf("k", (1,)), Ordered("n", "gte", 2)))))
+)
+FILTERS = (
+    search._READABLE,
+    "ARRAY_CONTAINS(@documents, c.document)",
+    "NOT ARRAY_CONTAINS(@hidden, c.document)",
+    MEANT.sql,
+)
 RANKED = {"top": 5, "columns": search._COLUMNS, "distance": search._DISTANCE, "terms": "@term0, @term1"}
 CONDITIONS = [
     " AND ".join(chosen) for length in range(1, len(FILTERS) + 1) for chosen in itertools.combinations(FILTERS, length)

@@ -13,6 +13,7 @@ from shared.adapters.cosmos.names import joined
 from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.errors import ConflictError
+from shared.ports.filters import Combined, OneOf, Ordered
 from shared.ports.records import FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, chunk, event, file_record
 from tests.cosmos.fake import FakeCosmos
@@ -56,12 +57,20 @@ class Session:
 
     async def search(self) -> None:
         found = await self.chunks.search(
-            TENANT, STORE, vector=X, text="some 'words'", principals=["p'"], limit=5, document_ids=["d'", "e'"]
+            TENANT,
+            STORE,
+            vector=X,
+            text="some 'words'",
+            principals=["p'"],
+            limit=5,
+            document_ids=["d'", "e'"],
+            filters=Combined("and", (OneOf("k'", ("v'", 7)), Ordered("n'; --", "lt", "z'"))),
         )
         assert len(found.by_vector) == len(found.by_text) == 5
 
     def _chunk(self, name: str, generation: int, ordinal: int, document_id: str = "d'"):
         fields = {"tenant": TENANT, "store_id": STORE, "document_id": document_id, "generation": generation}
+        fields["attributes"] = {"k'": 7.0, "n'; --": "a"}
         return chunk(name, ordinal=ordinal, **fields)
 
 

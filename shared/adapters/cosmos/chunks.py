@@ -11,6 +11,7 @@ from shared.adapters.cosmos.partition import MAX_TOP, Answer, Partition
 from shared.adapters.cosmos.visibility import State, Visibility
 from shared.errors import InvalidRequestError, OverloadedError
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.filters import Filter
 
 _ROUNDS = 6
 _LIST = """
@@ -97,10 +98,11 @@ class CosmosChunks:
         principals: Sequence[str],
         limit: int,
         document_ids: Sequence[str] | None = None,
+        filters: Filter | None = None,
     ) -> Candidates:
         """Reads what is visible before and after, and starts again when that has changed under it."""
         exact, top = passages.exact(vector, self._dimensions), min(limit, MAX_TOP)
-        query = search.Query(exact, lexical.asked(text), principals, top, document_ids)
+        query = search.Query(exact, lexical.asked(text), principals, top, document_ids, filters)
         if limit < 1:
             return Candidates((), ())
         partition, charge = self._partition(tenant, store_id), 0.0

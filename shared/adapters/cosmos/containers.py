@@ -62,7 +62,7 @@ CONTAINERS = (
     Container(
         CHUNKS,
         "/pk",
-        ("/kind/?", "/document/?", "/generation/?", "/open/?", "/readers/[]/?"),
+        ("/kind/?", "/document/?", "/generation/?", "/open/?", "/readers/[]/?", "/attributes/*"),
         has_passages=True,
     ),
     Container(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from shared.adapters.cosmos import lexical, names
+from shared.adapters.cosmos import filters, lexical, names
 from shared.adapters.cosmos.operations import MAX_BATCH_BYTES, MAX_OPERATIONS, Item, size_bytes
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports.chunks import Chunk
@@ -37,6 +37,7 @@ def item(chunk: Chunk, pk: str, dimensions: int) -> Item:
         "generation": chunk.generation,
         "open": not chunk.acl,
         "readers": sorted(set(chunk.acl)),
+        "attributes": {filters.property_of(key): value for key, value in chunk.attributes.items()},
         "text": lexical.indexed(chunk.text),
         "embedding": exact(chunk.embedding, dimensions),
         "chunk": json.loads(_body(chunk)),

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.adapters.cosmos import lexical, passages
+from shared.adapters.cosmos.filters import Condition
 from shared.adapters.cosmos.operations import Item
 from shared.adapters.cosmos.partition import Answer, Partition
 from shared.adapters.cosmos.visibility import View
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.filters import Filter
 
 _DOCUMENTS_A_QUERY = 1000
 """A query with its parameters may have 512 KB; a document's id has some 60 characters."""
@@ -35,6 +37,7 @@ class Query:
     principals: Sequence[str]
     top: int
     document_ids: Sequence[str] | None
+    filters: Filter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,9 @@ def _filter(query: Query, view: View, document_ids: Sequence[str] | None) -> _Fi
         chosen.add("c.open = true")
     if document_ids is not None:
         chosen.add("ARRAY_CONTAINS(@documents, c.document)", documents=document_ids)
+    if query.filters is not None:
+        condition = Condition(query.filters)
+        chosen.add(condition.sql, **condition.parameters)
     hidden = sorted(document for document, entry in view.moving.items() if entry.live is None)
     if hidden:
         chosen.add("NOT ARRAY_CONTAINS(@hidden, c.document)", hidden=hidden)

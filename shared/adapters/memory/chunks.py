@@ -3,12 +3,14 @@
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.adapters.memory import lexical
 from shared.errors import InvalidRequestError, TooLargeError
+from shared.ports import filters as attribute_filters
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.filters import Filter
 from shared.ports.records import MAX_RECORD_BYTES
 
 type Hits = tuple[tuple[Chunk, float], ...]
@@ -87,14 +89,15 @@ class MemoryChunks:
         principals: Sequence[str],
         limit: int,
         document_ids: Sequence[str] | None = None,
+        filters: Filter | None = None,
     ) -> Candidates:
         query = self._exact(vector)
         partition = self._partitions[tenant, store_id]
         visible = list(filter(partition.visible, partition.chunks.values()))
-        may_see = _reader(frozenset(principals), None if document_ids is None else frozenset(document_ids))
-        by_vector = ((chunk, _cosine(query, chunk.embedding)) for chunk in visible if may_see(chunk))
+        wanted = _Wanted(frozenset(principals), None if document_ids is None else frozenset(document_ids), filters)
+        by_vector = ((chunk, _cosine(query, chunk.embedding)) for chunk in visible if wanted.holds(chunk))
         by_text = zip(visible, lexical.bm25([chunk.text for chunk in visible], text), strict=True)
-        matching = ((chunk, score) for chunk, score in by_text if score > 0 and may_see(chunk))
+        matching = ((chunk, score) for chunk, score in by_text if score > 0 and wanted.holds(chunk))
         return Candidates(_best(by_vector, limit), _best(matching, limit))
 
     def _exact(self, vector: Sequence[float]) -> tuple[float, ...]:
@@ -116,12 +119,16 @@ def _checked(chunk: Chunk) -> Chunk:
     return chunk
 
 
-def _reader(principals: frozenset[str], documents: frozenset[str] | None) -> Callable[[Chunk], bool]:
-    def may_see(chunk: Chunk) -> bool:
-        asked_for = documents is None or chunk.document_id in documents
-        return asked_for and (not chunk.acl or not principals.isdisjoint(chunk.acl))
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    principals: frozenset[str]
+    documents: frozenset[str] | None
+    filters: Filter | None
 
-    return may_see
+    def holds(self, chunk: Chunk) -> bool:
+        asked_for = self.documents is None or chunk.document_id in self.documents
+        meant = self.filters is None or attribute_filters.holds(self.filters, chunk.attributes)
+        return asked_for and meant and (not chunk.acl or not self.principals.isdisjoint(chunk.acl))
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from shared.adapters.sqlite import filters as attribute_filters
 from shared.adapters.sqlite import generations, lexical, search, vectors
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
 from shared.errors import InvalidRequestError, PlatformError, TooLargeError
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.filters import Filter
 from shared.ports.records import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class SqliteChunks:
         def work(connection: "apsw.Connection") -> None:
             self._fix_model(connection)
             place = generations.claim(connection, first.tenant, first.store_id, first.document_id, first.generation)
+            attribute_filters.keep(connection, place.partition, place.version, first.attributes)
             for chunk in prepared:
                 _write(connection, place, chunk)
 
@@ -98,8 +101,10 @@ class SqliteChunks:
         principals: Sequence[str],
         limit: int,
         document_ids: Sequence[str] | None = None,
+        filters: Filter | None = None,
     ) -> Candidates:
-        query = search.Query(vectors.exact(vector, self._dimensions), text, principals, limit, document_ids)
+        embedding = vectors.exact(vector, self._dimensions)
+        query = search.Query(embedding, text, principals, limit, document_ids, filters)
 
         def work(connection: "apsw.Connection") -> Candidates:
             self._check_model(connection)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import apsw
 
 type Row = tuple[Any, ...]
+type Bindings = dict[str, Any]
 
 _RETRY_WAL_S = 0.01
 _MAPPED_BYTES = 256 * 1024 * 1024
@@ -160,6 +161,6 @@ def transaction(connection: "apsw.Connection", mode: Literal["IMMEDIATE", "DEFER
             connection.execute("ROLLBACK")
 
 
-def rows(connection: "apsw.Connection", sql: str, bindings: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+def rows(connection: "apsw.Connection", sql: str, bindings: Sequence[Any] | Bindings = ()) -> list[Row]:
     """Run one statement to its end."""
     return connection.execute(sql, bindings).fetchall()

@@ -7,10 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.adapters.sqlite import filters
 from shared.adapters.sqlite.connection import Row, rows
 
 if TYPE_CHECKING:
     import apsw
+
+
+_TABLES = ("vectors", "chunks", "acl_principals", "acls", "attributes", "generations", "documents", "partitions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def drop_store(connection: "apsw.Connection", tenant: str, store_id: str) -> Non
     partition = (find_partition(connection, tenant, store_id),)
     connection.execute("DELETE FROM passages WHERE rowid IN (SELECT chunk FROM chunks WHERE pk = ?)", partition)
     connection.execute("DELETE FROM embeddings WHERE chunk IN (SELECT chunk FROM chunks WHERE pk = ?)", partition)
-    for table in ("vectors", "chunks", "acl_principals", "acls", "generations", "documents", "partitions"):
+    for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE pk = ?", partition)  # noqa: S608 -- names of our tables
 
 
@@ -85,6 +89,7 @@ def forget(connection: "apsw.Connection", chunks: Iterable[Row]) -> None:
 def _erase(connection: "apsw.Connection", version: int) -> int:
     chunks = rows(connection, "SELECT chunk FROM chunks WHERE version = ?", (version,))
     forget(connection, chunks)
+    filters.forget(connection, version)
     connection.execute("DELETE FROM generations WHERE version = ?", (version,))
     return len(chunks)
 

@@ -85,9 +85,18 @@ CREATE TABLE usage_hours (
 ) STRICT, WITHOUT ROWID;
 """
 
+# `kind` is boolean, number or text. Comparisons look in the first index, erasing a generation in the second.
+_ATTRIBUTES = """
+CREATE TABLE attributes (
+  pk INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, value ANY NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (pk, name, kind, value, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attributes_by_version ON attributes (version);
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE,)
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)

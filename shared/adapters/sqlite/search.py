@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.adapters.sqlite import lexical, vectors
-from shared.adapters.sqlite.connection import Row, rows
+from shared.adapters.sqlite.connection import Bindings, Row, rows
+from shared.adapters.sqlite.filters import Condition
+from shared.ports.filters import Filter
 
 if TYPE_CHECKING:
     import apsw
@@ -30,6 +32,8 @@ _ALL_VISIBLE = "v.version NOT IN (SELECT version FROM generations WHERE pk = :pk
 _THESE_VISIBLE = """v.version IN (
   SELECT version FROM documents d JOIN generations g USING (doc)
   WHERE d.pk = :pk AND d.id IN (SELECT value FROM json_each(:documents)) AND g.visible = 1)"""
+
+_MEANT = "v.version IN (SELECT version FROM generations WHERE pk = :pk AND visible = 1 AND {condition})"
 
 _BY_VECTOR = """
 WITH allowed (acl) AS (
@@ -59,20 +63,20 @@ class Query:
     principals: Sequence[str]
     limit: int
     document_ids: Sequence[str] | None
+    filters: Filter | None
 
 
 def by_vector(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
     """Rows of (body, embedding, cosine similarity), best first."""
-    bindings = {
-        "pk": partition,
+    visible, filtered = _visible(partition, query)
+    bindings = filtered | {
         "principals": json.dumps(list(query.principals)),
-        "documents": json.dumps(list(query.document_ids or ())),
         "scannable": vectors.scannable(query.embedding),
         "exact": query.embedding,
         "rescored": max(_MIN_RESCORED, _RESCORED_PER_HIT * query.limit),
         "limit": query.limit,
     }
-    return rows(connection, _sql(_BY_VECTOR, query), bindings)
+    return rows(connection, _BY_VECTOR.format(visible=visible), bindings)
 
 
 def by_text(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
@@ -81,13 +85,12 @@ def by_text(connection: "apsw.Connection", partition: int, query: Query) -> list
     if not words:
         return []
     readers = " OR ".join({*reader_terms(partition, ()), *reader_terms(partition, query.principals)})
-    bindings = {
-        "pk": partition,
-        "documents": json.dumps(list(query.document_ids or ())),
+    visible, filtered = _visible(partition, query)
+    bindings = filtered | {
         "match": f"readers : ({readers}) AND text : ({' OR '.join(words)})",
         "limit": query.limit,
     }
-    return rows(connection, _sql(_BY_TEXT, query), bindings)
+    return rows(connection, _BY_TEXT.format(visible=visible), bindings)
 
 
 def _telling(connection: "apsw.Connection", words: Sequence[str]) -> Sequence[str]:
@@ -123,5 +126,12 @@ def acl_of(connection: "apsw.Connection", partition: int, principals: Sequence[s
     return acl
 
 
-def _sql(template: str, query: Query) -> str:
-    return template.format(visible=_ALL_VISIBLE if query.document_ids is None else _THESE_VISIBLE)
+def _visible(partition: int, query: Query) -> tuple[str, Bindings]:
+    """What a chunk `v` must be: of a visible generation, of a document that is asked for, with such attributes."""
+    conditions = [_ALL_VISIBLE if query.document_ids is None else _THESE_VISIBLE]
+    bindings: Bindings = {"pk": partition, "documents": json.dumps(list(query.document_ids or ()))}
+    if query.filters is not None:
+        condition = Condition(query.filters)
+        conditions.append(_MEANT.format(condition=condition.sql))
+        bindings |= condition.bindings
+    return " AND ".join(conditions), bindings

@@ -179,8 +179,8 @@ class Compiler:
     def _array_contains(self, _: Token, array: Tree, wanted: Tree) -> Value:
         members, value = self.value(array), self.value(wanted)
         if array.data == "parameter":
-            known = frozenset(members({}))
-            return lambda scope: value(scope) in known
+            known = frozenset((_kind(one), one) for one in members({}))
+            return lambda scope: (_kind(value(scope)), value(scope)) in known
         return lambda scope: isinstance(members(scope), list) and value(scope) in members(scope)
 
     def _is_defined(self, _: Token, path: Tree) -> Value:
