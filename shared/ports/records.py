@@ -49,6 +49,14 @@ class LastError:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """That `reconcile_documents` asked for this version of the blob (None: for its absence) to be looked at."""
+
+    at: datetime
+    blob_etag: str | None
+
+
 type Attribute = str | float | bool
 
 
@@ -81,13 +89,35 @@ class DocumentRecord:
     last_error: LastError | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
     timings_ms: Mapping[str, int] = field(default_factory=dict[str, int])
+    nudge: Nudge | None = None
 
 
 def document_id(store_id: str, file_id: str) -> str:
     return f"{store_id}:{file_id}"
 
 
-type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord
+SYSTEM = "_system"
+"""The tenant of what belongs to no tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    """A tenant that has, or once had, documents: how timers find every partition. `id` is the tenant's name."""
+
+    id: str
+    tenant: str = SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRecord:
+    """How far a timer has come with what takes it several runs. `position` is its own business."""
+
+    id: str
+    position: str
+    tenant: str = SYSTEM
+
+
+type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord | TenantRecord | CursorRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ from shared.errors import (
 )
 from shared.ports.records import (
     MAX_RECORD_BYTES,
+    CursorRecord,
     DocumentRecord,
     FileRecord,
     FolderRecord,
     LastError,
     Record,
     Records,
+    TenantRecord,
     VectorStoreRecord,
 )
 from tests.contracts.stores import AT, document_record, file_record
@@ -89,6 +91,8 @@ class TestOneRecord:
             file_record("f"),
             VectorStoreRecord("v", "t", "docs", AT, metadata={"a": "b", "": "日本"}),
             FolderRecord("folder/with slash", "t", "v"),
+            TenantRecord("acme"),
+            CursorRecord("reconcile_documents", '{"after":"b"}'),
             document_record("d"),
             document_record(
                 "d",
