@@ -18,7 +18,7 @@ class ConfigurationError(Exception):
 class DeploymentSettings(BaseModel):
     """One deployment of a model. Prices are US dollars for a million tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str
     endpoint: str = Field(description="base URL that ends where /chat/completions begins")
@@ -33,7 +33,7 @@ class DeploymentSettings(BaseModel):
 
 
 class ModelSettings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: Literal["chat", "embedding"] = "chat"
     deployments: tuple[DeploymentSettings, ...] = Field(min_length=1)
@@ -50,7 +50,7 @@ class ModelSettings(BaseModel):
 class Settings(BaseModel):
     """Frozen after load. Each field is the app setting FLIGHTDECK_<NAME>."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     store: str = Field(
         pattern=r"^(sqlite:///.+|cosmos:https://\S+|cosmos:http://127\.0\.0\.1:\d+\S*)$",

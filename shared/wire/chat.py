@@ -2,16 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+from shared.wire.shape import Shape
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Shape):
     model_config = ConfigDict(extra="allow")
 
     include_usage: StrictBool = False
 
 
-class Message(BaseModel):
+class Message(Shape):
     """One message. Its content is the model's business; `role` is checked, since everything hangs on it."""
 
     model_config = ConfigDict(extra="allow")
@@ -20,7 +22,7 @@ class Message(BaseModel):
     content: StrictStr | list[dict[str, object]] | None = None
 
 
-class DataSourceParameters(BaseModel):
+class DataSourceParameters(Shape):
     """Azure's "on your data" parameters; `strictness` 1 lets nearly everything through, 5 hardly anything."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,7 +33,7 @@ class DataSourceParameters(BaseModel):
     in_scope: StrictBool = True
 
 
-class DataSource(BaseModel):
+class DataSource(Shape):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["vector_store"]
@@ -41,7 +43,7 @@ class DataSource(BaseModel):
 Tokens = Annotated[StrictInt, Field(ge=1)]
 
 
-class ChatEnvelope(BaseModel):
+class ChatEnvelope(Shape):
     """What we must know of a chat completion request. Everything else goes to the model untouched."""
 
     model_config = ConfigDict(extra="allow")
@@ -55,7 +57,7 @@ class ChatEnvelope(BaseModel):
     data_sources: list[DataSource] | None = Field(default=None, max_length=1)
 
 
-class Citation(BaseModel):
+class Citation(Shape):
     """A passage the answer may rest on. Spans are characters of the extracted text; pages count from 1."""
 
     content: str
@@ -71,7 +73,7 @@ class Citation(BaseModel):
     score: float
 
 
-class Context(BaseModel):
+class Context(Shape):
     """`intent` is what was searched for. Azure's clients read this beside `content`."""
 
     citations: list[Citation]

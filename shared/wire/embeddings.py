@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
+
+from shared.wire.shape import Shape
 
 Text = Annotated[StrictStr, Field(min_length=1)]
 
 
-class EmbeddingEnvelope(BaseModel):
+class EmbeddingEnvelope(Shape):
     """`input` is a text, texts, tokens, or lists of tokens. Everything else goes to the model untouched."""
 
     model_config = ConfigDict(extra="allow")

@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import ConfigDict, Field, InstanceOf
 
 from shared.wire.lists import ListQuery
+from shared.wire.shape import Shape
 from shared.wire.uploads import Upload
 
 Purpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
 
 
-class FileForm(BaseModel):
+class FileForm(Shape):
     """The multipart form of an upload. What else OpenAI knows (`expires_after`) is accepted and left alone."""
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +25,7 @@ class FileQuery(ListQuery):
     purpose: str | None = None
 
 
-class FileObject(BaseModel):
+class FileObject(Shape):
     id: str
     object: Literal["file"] = "file"
     bytes: int

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel
+from shared.wire.shape import Shape
 
 
-class Health(BaseModel):
+class Health(Shape):
     status: Literal["ok"] = "ok"
 
 
-class Readiness(BaseModel):
+class Readiness(Shape):
     """`checks` has "ok" or what is wrong for each dependency."""
 
     status: Literal["ok", "unavailable"]

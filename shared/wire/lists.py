@@ -4,8 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.wire.shape import Shape
 
-class ListQuery(BaseModel):
+
+class ListQuery(Shape):
     """Query of every list. `after` and `before` are ids of objects, exclusive."""
 
     model_config = ConfigDict(frozen=True)
@@ -16,7 +18,7 @@ class ListQuery(BaseModel):
     before: str | None = None
 
 
-class ListPage[Item: BaseModel](BaseModel):
+class ListPage[Item: BaseModel](Shape):
     object: Literal["list"] = "list"
     data: list[Item]
     first_id: str | None
@@ -24,7 +26,7 @@ class ListPage[Item: BaseModel](BaseModel):
     has_more: bool
 
 
-class Deleted(BaseModel):
+class Deleted(Shape):
     id: str
     object: str
     deleted: Literal[True] = True

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import PoisonMessageError
+from shared.wire.shape import Shape
 from shared.wire.validation import explain, json_of
 
 VERSION = 1
 
 
-class QueueMessage(BaseModel):
+class QueueMessage(Shape):
     """`deferrals` counts how often the work was put off; it spends no attempt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,11 +36,11 @@ class BlobMessage(QueueMessage):
     blob_name: str
 
 
-class _EventGridData(BaseModel):
+class _EventGridData(Shape):
     url: str
 
 
-class _EventGridEvent(BaseModel):
+class _EventGridEvent(Shape):
     """Event Grid's own event, as it delivers it to a storage queue (https://aka.ms/eventgrid-schema-blob)."""
 
     eventType: str  # noqa: N815 -- Event Grid's name
@@ -47,7 +48,7 @@ class _EventGridEvent(BaseModel):
     data: _EventGridData
 
 
-class ParkedMessage(BaseModel):
+class ParkedMessage(Shape):
     """What we put on a poison queue ourselves: the original body and why no retry can help."""
 
     kind: Literal["parked"] = "parked"

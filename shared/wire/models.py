@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from shared.wire.shape import Shape
 
 
-class ModelObject(BaseModel):
+class ModelObject(Shape):
     id: str
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: str = "flightdeck"
 
 
-class ModelList(BaseModel):
+class ModelList(Shape):
     object: Literal["list"] = "list"
     data: list[ModelObject]

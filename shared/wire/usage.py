@@ -5,10 +5,11 @@ https://platform.openai.com/docs/api-reference/usage. Ours on top: `sources`, gr
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.errors import PoisonMessageError
 from shared.wire.messages import QueueMessage, check_version, json_object
+from shared.wire.shape import Shape
 from shared.wire.validation import explain
 
 Source = Literal["api", "indexing", "retrieval"]
@@ -60,7 +61,7 @@ BucketWidth = Literal["1m", "1h", "1d"]
 GroupBy = Literal["project_id", "api_key_id", "model", "batch", "source"]
 
 
-class UsageQuery(BaseModel):
+class UsageQuery(Shape):
     """A project is a tenant. A parameter that we do not have is refused: ignored, a filter would answer wrongly."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +69,7 @@ class UsageQuery(BaseModel):
     start_time: UnixSeconds
     end_time: UnixSeconds | None = None
     bucket_width: BucketWidth = "1d"
-    group_by: Words[GroupBy] = []
+    group_by: Words[GroupBy] = Field(default_factory=list[GroupBy])
     models: Words[str] | None = None
     api_key_ids: Words[str] | None = None
     project_ids: Words[str] | None = None
@@ -82,7 +83,7 @@ class UsageQuery(BaseModel):
     page: str | None = None
 
 
-class UsageResult(BaseModel):
+class UsageResult(Shape):
     """Sums over one bucket; a field to group by is null unless it was asked for."""
 
     input_tokens: int
@@ -109,7 +110,7 @@ class EmbeddingsResult(UsageResult):
     object: Literal["organization.usage.embeddings.result"] = "organization.usage.embeddings.result"
 
 
-class UsageBucket[Result: UsageResult](BaseModel):
+class UsageBucket[Result: UsageResult](Shape):
     """Seconds since the epoch, end exclusive. The first and the last of a range are cut to it."""
 
     object: Literal["bucket"] = "bucket"
@@ -118,7 +119,7 @@ class UsageBucket[Result: UsageResult](BaseModel):
     results: list[Result]
 
 
-class UsagePage[Result: UsageResult](BaseModel):
+class UsagePage[Result: UsageResult](Shape):
     object: Literal["page"] = "page"
     data: list[UsageBucket[Result]]
     has_more: bool

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
 from shared.wire.lists import ListQuery
+from shared.wire.shape import Shape
 
 type Name64 = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 type Text512 = Annotated[str, StringConstraints(max_length=512)]
@@ -12,17 +13,17 @@ type Metadata = Annotated[dict[Name64, Text512], Field(max_length=16)]
 type Attributes = Annotated[dict[Name64, StrictBool | float | Text512], Field(max_length=16)]
 
 
-class VectorStoreBody(BaseModel):
+class VectorStoreBody(Shape):
     """A store to be made. What else OpenAI knows (`expires_after`, `chunking_strategy`) is accepted and left alone."""
 
     model_config = ConfigDict(frozen=True)
 
     name: Annotated[str, StringConstraints(max_length=256)] | None = None
-    file_ids: Annotated[list[str], Field(max_length=500)] = []
+    file_ids: Annotated[list[str], Field(max_length=500)] = Field(default_factory=list[str])
     metadata: Metadata | None = None
 
 
-class FileCounts(BaseModel):
+class FileCounts(Shape):
     in_progress: int
     completed: int
     failed: int
@@ -30,7 +31,7 @@ class FileCounts(BaseModel):
     total: int
 
 
-class VectorStoreObject(BaseModel):
+class VectorStoreObject(Shape):
     id: str
     object: Literal["vector_store"] = "vector_store"
     created_at: int
@@ -44,7 +45,7 @@ class VectorStoreObject(BaseModel):
     metadata: dict[str, str]
 
 
-class AttachBody(BaseModel):
+class AttachBody(Shape):
     """A file to be put into a store. `chunking_strategy` is accepted; ours is automatic."""
 
     model_config = ConfigDict(frozen=True)
@@ -63,18 +64,18 @@ class AttachedFileQuery(ListQuery):
 FileErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
 
 
-class FileError(BaseModel):
+class FileError(Shape):
     code: FileErrorCode
     message: str
 
 
-class OtherChunking(BaseModel):
+class OtherChunking(Shape):
     """OpenAI's word for a strategy it has no parameters for: we cut at headings and sentences."""
 
     type: Literal["other"] = "other"
 
 
-class AttachedFile(BaseModel):
+class AttachedFile(Shape):
     id: str
     object: Literal["vector_store.file"] = "vector_store.file"
     usage_bytes: int
@@ -86,12 +87,12 @@ class AttachedFile(BaseModel):
     attributes: dict[str, str | float | bool]
 
 
-class TextContent(BaseModel):
+class TextContent(Shape):
     type: Literal["text"] = "text"
     text: str
 
 
-class FileContentPage(BaseModel):
+class FileContentPage(Shape):
     object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
     data: list[TextContent]
     has_more: bool = False
@@ -101,13 +102,13 @@ class FileContentPage(BaseModel):
 type Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class RankingOptions(BaseModel):
+class RankingOptions(Shape):
     model_config = ConfigDict(frozen=True)
 
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
-class SearchBody(BaseModel):
+class SearchBody(Shape):
     """A search. `rewrite_query` is accepted: queries are searched as they are."""
 
     model_config = ConfigDict(frozen=True)
@@ -122,7 +123,7 @@ class SearchBody(BaseModel):
         return (self.query,) if isinstance(self.query, str) else tuple(self.query)
 
 
-class SearchResult(BaseModel):
+class SearchResult(Shape):
     file_id: str
     filename: str
     score: float
@@ -130,7 +131,7 @@ class SearchResult(BaseModel):
     content: list[TextContent]
 
 
-class SearchPage(BaseModel):
+class SearchPage(Shape):
     object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
     search_query: list[str]
     data: list[SearchResult]
