@@ -51,15 +51,15 @@ async def hello(folder: Path, storage: str) -> Side:
 
 async def flightdeck(folder: Path, storage: str, upstream_url: str) -> Side:
     app = _variant(folder / "flightdeck", _HTTP_ONLY)
-    side = await _serve("Flightdeck", app, storage, settings=_settings(folder / "flightdeck-data", upstream_url))
+    side = await _serve("Flightdeck", app, storage, settings=settings(folder / "flightdeck-data", upstream_url))
     side.tidy = partial(_clear_usage_queue, storage)
     return side
 
 
 async def unmetered(folder: Path, storage: str, upstream_url: str) -> Side:
     app = _variant(folder / "unmetered", _UNMETERED + _HTTP_ONLY)
-    settings = _settings(folder / "unmetered-data", upstream_url)
-    return await _serve("+ gateway relay, not metered", app, storage, settings=settings)
+    wanted = settings(folder / "unmetered-data", upstream_url)
+    return await _serve("+ gateway relay, not metered", app, storage, settings=wanted)
 
 
 def refusing(served: Side) -> Side:
@@ -112,7 +112,8 @@ async def _serve(
     )
 
 
-def _settings(data: Path, upstream_url: str) -> dict[str, str]:
+def settings(data: Path, upstream_url: str) -> dict[str, str]:
+    """What the app needs beside its storage; its keys and its store lie in the folder."""
     data.mkdir(parents=True)
     keys = data / "keys.json"
     digest = hmac.digest(_PEPPER.encode(), KEY.encode(), hashlib.sha256).hex()
