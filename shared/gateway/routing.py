@@ -24,11 +24,12 @@ DEFAULT_RETRY_AFTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RetryRules:
-    """At most `attempts` deployments for a call. Retries are at most `share` of the calls, beyond the `reserve`."""
+    """At most `attempts` deployments for a call. Retries are at most `share` of a model's calls, beyond the `reserve`:
+    as many as may be under way at the moment when a deployment fails."""
 
     attempts: int = 3
     share: float = 0.2
-    reserve: float = 20
+    reserve: float = 50
     backoff_s: float = 0.05
 
 
@@ -80,6 +81,7 @@ class _Call:
     """One call on its way through the deployments of a model."""
 
     model: Model
+    budget: RetryBudget
     until: float
     tried: list[Deployment] = field(default_factory=list[Deployment])
 
@@ -101,7 +103,7 @@ class Router:
         self._ttft_s = ttft_s
         self._retries = retries or RetryRules()
         self._breaker = breaker
-        self._budget = RetryBudget(self._retries)
+        self._budgets: dict[str, RetryBudget] = {}
         self._health: dict[str, Health] = {}
         self._random = secrets.SystemRandom()
 
@@ -111,8 +113,9 @@ class Router:
         Raise what the last one raised, with the time after which the first of them may be asked again; UpstreamError
         and CapacityError are failures of the deployment, any other error is the client's own and never goes to another.
         """
-        self._budget.earn()
-        call = _Call(model, self._clock.monotonic() + self._deadline_s)
+        budget = self._budgets.setdefault(model.name, RetryBudget(self._retries))
+        budget.earn()
+        call = _Call(model, budget, self._clock.monotonic() + self._deadline_s)
         turn = self._first(call)
         while True:
             call.tried.append(turn.deployment)
@@ -135,7 +138,7 @@ class Router:
         if error.code == CREDENTIALS or len(call.tried) == self._retries.attempts:
             return None
         free = self._free(call) if call.until > self._clock.monotonic() else []
-        return self._turn(call, free) if free and self._budget.spend() else None
+        return self._turn(call, free) if free and call.budget.spend() else None
 
     def _turn(self, call: _Call, free: Sequence[Deployment]) -> Turn:
         deployment, number = self._choose(free), len(call.tried) + 1

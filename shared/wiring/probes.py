@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.adapters.models import HttpModels
-from shared.errors import NotFoundError
+from shared.errors import NotFoundError, OverloadedError
 from shared.gateway.catalogue import Catalogue, Model
 from shared.ports.blobs import FILES, Blobs
 from shared.ports.queues import Queues, Receipt
@@ -37,7 +37,15 @@ def probes(
 
 
 def _model_probe(models: HttpModels, model: Model) -> Probe:
+    """A model is there as long as one of its deployments is."""
+
     async def probe() -> None:
-        await models.probe(model.deployments[0])
+        failures: list[OverloadedError] = []
+        for deployment in model.deployments:
+            try:
+                return await models.probe(deployment)
+            except OverloadedError as error:
+                failures.append(error)
+        raise failures[0]
 
     return probe
