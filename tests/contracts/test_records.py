@@ -110,7 +110,7 @@ class TestOneRecord:
     async def test_every_type_comes_back_as_it_was_written(self, make: Make, record: Record) -> None:
         records = make(type(record))
         created = await records.create(record)
-        read = await records.get("t", record.id)
+        read = await records.get(record.tenant, record.id)
         assert created == read
         assert read.value == record
         assert type(read.value) is type(record)
