@@ -16,6 +16,7 @@ PlatformError
  |  - RateLimitError          429
  |  - OverloadedError         503
  |  - AmbiguousError          503  a write may or may not have happened: read again, or replay idempotently
+ |  - NewerDataError          503  a later release wrote this: it waits for that release to come back
  + UpstreamError              a model deployment failed
  |  - UpstreamTimeoutError    504
  + DocumentError              this document can never be indexed as it is: a terminal state with a reason
@@ -126,6 +127,12 @@ class AmbiguousError(CapacityError):
     """A write may or may not have happened."""
 
     default_code = "ambiguous_write"
+
+
+class NewerDataError(CapacityError):
+    """What is stored here was written by a later release. Nothing has been changed; that release can read it."""
+
+    default_code = "newer_data"
 
 
 class UpstreamError(PlatformError):

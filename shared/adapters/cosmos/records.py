@@ -4,12 +4,9 @@ Every write carries a mark of its own, so a write that was repeated after an unc
 """
 
 import json
-from collections.abc import Mapping, MutableSequence
-from dataclasses import fields
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Literal
 from uuid import uuid4
-
-from pydantic import TypeAdapter
 
 from shared.adapters.cosmos import names
 from shared.adapters.cosmos.account import CosmosAccount
@@ -23,9 +20,10 @@ from shared.errors import (
     NotFoundError,
     OverloadedError,
     PreconditionFailedError,
-    TooLargeError,
 )
-from shared.ports.records import MAX_RECORD_BYTES, Page, Record, Stored
+from shared.ports.codec import Codec
+from shared.ports.records import Page, Record, Stored
+from shared.ports.upgrades import Upgrade
 
 _ROUNDS = 5
 _LIST = "SELECT TOP {limit} * FROM c WHERE {conditions} ORDER BY c.key {direction}"
@@ -36,11 +34,12 @@ _NO_ETAG = '"none"'
 class CosmosRecords[T: Record]:
     """All records of `record_type`. Implements `Records`."""
 
-    def __init__(self, account: CosmosAccount, record_type: type[T]) -> None:
+    def __init__(
+        self, account: CosmosAccount, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None
+    ) -> None:
         self._account = account
-        self._kind = record_type.__name__
-        self._fields = frozenset(field.name for field in fields(record_type))
-        self._json: TypeAdapter[T] = TypeAdapter(record_type)
+        self._codec = Codec(record_type, upgrades)
+        self._kind = self._codec.kind
 
     async def get(self, tenant: str, record_id: str) -> Stored[T]:
         found = await self._find(tenant, record_id)
@@ -117,9 +116,7 @@ class CosmosRecords[T: Record]:
                 conditions.append(f"c.key {operator} @{name}")
                 parameters[name] = bound
         for name, wanted in where.items():
-            if name not in self._fields:
-                raise InvalidRequestError(f"{self._kind} has no field {name!r}.", param=name)
-            conditions.append(f"c.record.{name} = @{name}_wanted")
+            conditions.append(f"c.record.{self._codec.field(name)} = @{name}_wanted")
             parameters[f"{name}_wanted"] = wanted
         return " AND ".join(conditions), parameters
 
@@ -142,6 +139,7 @@ class CosmosRecords[T: Record]:
             return None
 
     def _expect(self, found: Answer, record_id: str, etag: str) -> None:
+        self._codec.restore(found.item["record"])  # what a later release wrote is refused, whatever its etag
         if found.item["_etag"] != etag:
             raise PreconditionFailedError(f"{self._kind} {record_id!r} has changed meanwhile.")
 
@@ -149,7 +147,7 @@ class CosmosRecords[T: Record]:
         return OverloadedError(f"{self._kind} {record_id!r} is changed by too many at once.", retry_after_s=1)
 
     def _stored(self, item: Item, charge: float) -> Stored[T]:
-        return Stored(self._json.validate_python(item["record"]), item["_etag"], charge)
+        return Stored(self._codec.restore(item["record"]), item["_etag"], charge)
 
     def _written(self, value: T, answer: Answer) -> Stored[T]:
         return Stored(value, answer.item["_etag"], answer.charge)
@@ -161,14 +159,5 @@ class CosmosRecords[T: Record]:
             "type": self._kind,
             "key": value.id,
             "mark": uuid4().hex,
-            "record": json.loads(self._body(value)),
+            "record": json.loads(self._codec.encode(value)),
         }
-
-    def _body(self, value: T) -> bytes:
-        try:
-            body = self._json.dump_json(value, warnings="error")
-        except ValueError as error:
-            raise InvalidRequestError(f"{self._kind} {value.id!r} cannot be written as JSON: {error}.") from error
-        if len(body) > MAX_RECORD_BYTES:
-            raise TooLargeError(f"{self._kind} {value.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
-        return body

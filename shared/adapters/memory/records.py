@@ -1,37 +1,41 @@
 """Records in a dictionary, as JSON, so that what comes back is what a database would give."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import count
 from typing import Literal
 
-from pydantic import TypeAdapter
+from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
+from shared.ports.codec import Codec
+from shared.ports.records import Page, Record, Stored
+from shared.ports.upgrades import Upgrade
 
-from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError, TooLargeError
-from shared.ports.records import MAX_RECORD_BYTES, Page, Record, Stored
+type Rows = MutableMapping[tuple[str, str], tuple[bytes, str]]
+"""By tenant and id: the body and the etag."""
+
+_etags = count(1)
 
 
 class MemoryRecords[T: Record]:
-    """All records of `record_type`. Implements `Records`."""
+    """All records of `record_type`. Implements `Records`. With the same `rows`, two releases share a store."""
 
-    def __init__(self, record_type: type[T]) -> None:
-        self._kind = record_type.__name__
-        self._fields = frozenset(field.name for field in fields(record_type))
-        self._json: TypeAdapter[T] = TypeAdapter(record_type)
-        self._rows: dict[tuple[str, str], tuple[bytes, str]] = {}
-        self._etags = count(1)
+    def __init__(
+        self, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None, rows: Rows | None = None
+    ) -> None:
+        self._codec = Codec(record_type, upgrades)
+        self._kind = self._codec.kind
+        self._rows: Rows = {} if rows is None else rows
 
     async def get(self, tenant: str, record_id: str) -> Stored[T]:
         return self._find(tenant, record_id)
 
     async def create(self, value: T) -> Stored[T]:
-        body = self._body(value)
+        body = self._codec.encode(value)
         if (value.tenant, value.id) in self._rows:
             raise ConflictError(f"{self._kind} {value.id!r} exists already.")
         return self._write(value, body)
 
     async def replace(self, value: T, *, if_match: str) -> Stored[T]:
-        body = self._body(value)
+        body = self._codec.encode(value)
         self._expect(value.tenant, value.id, if_match)
         return self._write(value, body)
 
@@ -61,13 +65,11 @@ class MemoryRecords[T: Record]:
         return Page(tuple(found[-limit:] if backwards else found[:limit]), has_more=len(found) > limit)
 
     def _filter(self, where: Mapping[str, str], low: str | None, high: str | None) -> Callable[[T], bool]:
-        for name in where:
-            if name not in self._fields:
-                raise InvalidRequestError(f"{self._kind} has no field {name!r}.", param=name)
+        known = {self._codec.field(name): wanted for name, wanted in where.items()}
 
         def fits(value: T) -> bool:
             between = (low is None or value.id > low) and (high is None or value.id < high)
-            return between and all(getattr(value, name) == wanted for name, wanted in where.items())
+            return between and all(getattr(value, name) == wanted for name, wanted in known.items())
 
         return fits
 
@@ -75,7 +77,7 @@ class MemoryRecords[T: Record]:
         if (tenant, record_id) not in self._rows:
             raise NotFoundError(f"No {self._kind} {record_id!r}.")
         body, etag = self._rows[tenant, record_id]
-        return Stored(self._json.validate_json(body), etag)
+        return Stored(self._codec.decode(body), etag)
 
     def _expect(self, tenant: str, record_id: str, etag: str | None) -> None:
         found = self._find(tenant, record_id)
@@ -83,15 +85,6 @@ class MemoryRecords[T: Record]:
             raise PreconditionFailedError(f"{self._kind} {record_id!r} has changed meanwhile.")
 
     def _write(self, value: T, body: bytes) -> Stored[T]:
-        etag = f"etag-{next(self._etags)}"
+        etag = f"etag-{next(_etags)}"
         self._rows[value.tenant, value.id] = body, etag
         return Stored(value, etag)
-
-    def _body(self, value: T) -> bytes:
-        try:
-            body = self._json.dump_json(value, warnings="error")
-        except ValueError as error:
-            raise InvalidRequestError(f"{self._kind} {value.id!r} cannot be written as JSON: {error}.") from error
-        if len(body) > MAX_RECORD_BYTES:
-            raise TooLargeError(f"{self._kind} {value.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
-        return body

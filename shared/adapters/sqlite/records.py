@@ -1,15 +1,16 @@
 """Records of any type as JSON rows of one table, guarded by etags."""
 
 from collections.abc import Mapping, MutableSequence, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from pydantic import TypeAdapter
 
 from shared.adapters.sqlite.connection import SqliteDatabase, rows
-from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError, TooLargeError
-from shared.ports.records import MAX_RECORD_BYTES, Page, Record, Stored
+from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
+from shared.ports.codec import Codec
+from shared.ports.records import Page, Record, Stored
+from shared.ports.upgrades import Upgrade
 
 if TYPE_CHECKING:
     import apsw
@@ -25,24 +26,25 @@ _LIST = "SELECT etag, body FROM records WHERE {conditions} ORDER BY id {directio
 class SqliteRecords[T: Record]:
     """All records of `record_type`. Implements `Records`."""
 
-    def __init__(self, database: SqliteDatabase, record_type: type[T]) -> None:
+    def __init__(
+        self, database: SqliteDatabase, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None
+    ) -> None:
         self._database = database
-        self._kind = record_type.__name__
-        self._fields = frozenset(field.name for field in fields(record_type))
-        self._json: TypeAdapter[T] = TypeAdapter(record_type)
+        self._codec = Codec(record_type, upgrades)
+        self._kind = self._codec.kind
 
     async def get(self, tenant: str, record_id: str) -> Stored[T]:
         return await self._database.read(lambda connection: self._find(connection, tenant, record_id))
 
     async def create(self, value: T) -> Stored[T]:
-        body, etag = self._body(value), _new_etag()
+        body, etag = self._codec.encode(value).decode(), _new_etag()
         row = (value.tenant, self._kind, value.id, etag, body)
         if not await self._database.write(lambda connection: rows(connection, _CREATE, row)):
             raise ConflictError(f"{self._kind} {value.id!r} exists already.")
         return Stored(value, etag)
 
     async def replace(self, value: T, *, if_match: str) -> Stored[T]:
-        body, etag = self._body(value), _new_etag()
+        body, etag = self._codec.encode(value).decode(), _new_etag()
 
         def work(connection: "apsw.Connection") -> Stored[T]:
             self._expect(connection, value.tenant, value.id, if_match)
@@ -77,7 +79,7 @@ class SqliteRecords[T: Record]:
         low, high = (after, before) if order == "asc" else (before, after)
         sql, bindings = self._query(tenant, where or {}, low, high, ascending=ascending)
         found = await self._database.read(lambda connection: rows(connection, sql, (*bindings, limit + 1)))
-        items = [Stored(self._json.validate_json(body), etag) for etag, body in found[:limit]]
+        items = [Stored(self._codec.decode(body.encode()), etag) for etag, body in found[:limit]]
         return Page(tuple(reversed(items) if backwards else items), has_more=len(found) > limit)
 
     def _query(
@@ -92,34 +94,20 @@ class SqliteRecords[T: Record]:
         for name, wanted in where.items():
             # JSON against JSON: a string never equals a number, and no escape is lost on the way.
             conditions.append("body -> ? = ?")
-            bindings += [self._field(name), _text.dump_json(wanted).decode()]
+            bindings += [self._codec.field(name), _text.dump_json(wanted).decode()]
         direction = "ASC" if ascending else "DESC"
         return _LIST.format(conditions=" AND ".join(conditions), direction=direction), bindings
-
-    def _field(self, name: str) -> str:
-        if name not in self._fields:
-            raise InvalidRequestError(f"{self._kind} has no field {name!r}.", param=name)
-        return name
 
     def _find(self, connection: "apsw.Connection", tenant: str, record_id: str) -> Stored[T]:
         sql = "SELECT etag, body FROM records WHERE tenant = ? AND kind = ? AND id = ?"
         for etag, body in rows(connection, sql, (tenant, self._kind, record_id)):
-            return Stored(self._json.validate_json(body), etag)
+            return Stored(self._codec.decode(body.encode()), etag)
         raise NotFoundError(f"No {self._kind} {record_id!r}.")
 
     def _expect(self, connection: "apsw.Connection", tenant: str, record_id: str, etag: str | None) -> None:
         found = self._find(connection, tenant, record_id)
         if etag is not None and etag != found.etag:
             raise PreconditionFailedError(f"{self._kind} {record_id!r} has changed meanwhile.")
-
-    def _body(self, value: T) -> str:
-        try:
-            body = self._json.dump_json(value, warnings="error")
-        except ValueError as error:
-            raise InvalidRequestError(f"{self._kind} {value.id!r} cannot be written as JSON: {error}.") from error
-        if len(body) > MAX_RECORD_BYTES:
-            raise TooLargeError(f"{self._kind} {value.id!r} has {len(body)} bytes; {MAX_RECORD_BYTES} are allowed.")
-        return body.decode()
 
 
 def _new_etag() -> str:
