@@ -75,6 +75,10 @@ class Chunks(Protocol):
         retired one, and that one's own if it was retired. Return how many."""
         ...
 
+    async def unswept(self, tenant: str, store_id: str) -> Sequence[str]:
+        """Documents that may have chunks which no search can see, in no order: also those being indexed right now."""
+        ...
+
     async def drop_store(self, tenant: str, store_id: str) -> None:
         """Delete everything of one vector store."""
         ...

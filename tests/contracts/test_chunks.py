@@ -265,6 +265,23 @@ class TestSweeping:
         assert await chunks.sweep("t", "s", "nobody") == 0
 
 
+    async def test_what_may_be_swept_is_known_until_it_is(self, chunks: Chunks) -> None:
+        for document in ("d", "e"):
+            await write(chunks, 1, f"{document}1", document=document)
+            await chunks.publish("t", "s", document, 1)
+            await chunks.sweep("t", "s", document)
+        assert list(await chunks.unswept("t", "s")) == []
+        await write(chunks, 2, "d2")
+        assert list(await chunks.unswept("t", "s")) == ["d"]
+        await chunks.publish("t", "s", "d", 2)
+        await chunks.retire("t", "s", "e", 2)
+        assert sorted(await chunks.unswept("t", "s")) == ["d", "e"]
+        assert list(await chunks.unswept("t", "r")) == []
+        for document in ("d", "e"):
+            await chunks.sweep("t", "s", document)
+        assert list(await chunks.unswept("t", "s")) == []
+
+
 class TestStores:
     async def test_dropping_a_store_deletes_everything_of_it_and_nothing_else(self, chunks: Chunks) -> None:
         for store in ("s", "r"):

@@ -68,6 +68,9 @@ class CosmosChunks:
             swept, idle = swept + deleted, 0 if deleted else idle + 1
         raise _restless(store_id)
 
+    async def unswept(self, tenant: str, store_id: str) -> Sequence[str]:
+        return list((await Visibility(self._partition(tenant, store_id)).view()).moving)
+
     async def drop_store(self, tenant: str, store_id: str) -> None:
         partition = self._partition(tenant, store_id)
         for kind in _KINDS:

@@ -71,6 +71,10 @@ class MemoryChunks:
             del partition.chunks[chunk.id]
         return len(dead)
 
+    async def unswept(self, tenant: str, store_id: str) -> Sequence[str]:
+        partition = self._partitions[tenant, store_id]
+        return list({chunk.document_id for chunk in partition.chunks.values() if not partition.visible(chunk)})
+
     async def drop_store(self, tenant: str, store_id: str) -> None:
         self._partitions.pop((tenant, store_id), None)
 

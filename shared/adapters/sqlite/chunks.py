@@ -82,6 +82,9 @@ class SqliteChunks:
             lambda connection: generations.sweep(connection, tenant, store_id, document_id)
         )
 
+    async def unswept(self, tenant: str, store_id: str) -> Sequence[str]:
+        return await self._database.read(lambda connection: generations.unswept(connection, tenant, store_id))
+
     async def drop_store(self, tenant: str, store_id: str) -> None:
         await self._database.write(lambda connection: generations.drop_store(connection, tenant, store_id))
 

@@ -68,6 +68,11 @@ def sweep(connection: "apsw.Connection", tenant: str, store_id: str, document_id
     return sum(_erase(connection, version) for (version,) in rows(connection, dead, (document,)))
 
 
+def unswept(connection: "apsw.Connection", tenant: str, store_id: str) -> list[str]:
+    hidden = "SELECT DISTINCT id FROM generations g JOIN documents USING (doc) WHERE g.pk = ? AND visible = 0"
+    return [document for (document,) in rows(connection, hidden, (find_partition(connection, tenant, store_id),))]
+
+
 def drop_store(connection: "apsw.Connection", tenant: str, store_id: str) -> None:
     partition = (find_partition(connection, tenant, store_id),)
     connection.execute("DELETE FROM passages WHERE rowid IN (SELECT chunk FROM chunks WHERE pk = ?)", partition)
