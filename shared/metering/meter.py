@@ -1,9 +1,8 @@
 """The meter: a reservation beside every upstream call, which becomes the event of what the call used.
 
 The reservation is a hidden queue message. A process that dies lets it surface: the call is counted as `estimated`, with
-status 0 and the tokens that were reserved. A call that outlives its deadline renews it. Should it surface although the
-call is still running, the real event follows under the same id. `UsageLedger.record` counts an id once, so the
-estimate stands; the rule wanted of every ledger is that an event with a status replaces one with status 0, once.
+status UNSETTLED and the tokens that were reserved. A call that outlives its deadline renews it. Should it surface
+although the call is still running, the real event follows under the same id and takes the estimate's place.
 """
 
 import asyncio
@@ -17,12 +16,9 @@ from shared.metering.prices import cost_microusd
 from shared.ports.clock import Clock
 from shared.ports.models import Price
 from shared.ports.queues import Queues
-from shared.ports.usage import Attempt, Consumption, UsageEvent
+from shared.ports.usage import UNSETTLED, Attempt, Consumption, UsageEvent
 
 log = logging.getLogger(__name__)
-
-UNSETTLED = 0
-"""The status of an event whose attempt never said what it came to."""
 
 RENEWALS = 20
 """After these a reservation was forgotten, not slow: the longest function lives ten minutes."""

@@ -9,6 +9,9 @@ Operation = Literal["completions", "embeddings"]
 Source = Literal["api", "indexing", "retrieval"]
 """Who asked: a client, the indexing of a document, or the search for passages that ground an answer."""
 
+UNSETTLED = 0
+"""The status of an event whose attempt has not said what it came to: its tokens are those that were reserved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -93,7 +96,10 @@ class UsageTotal:
 
 class UsageLedger(Protocol):
     async def record(self, event: UsageEvent) -> bool:
-        """Count the event once, whatever happens: False when its id was counted before."""
+        """Count the event once, whatever happens: False when its id was counted before.
+
+        An event that is settled takes the place of its own UNSETTLED estimate, and the sums follow: True.
+        """
         ...
 
     async def totals(

@@ -13,7 +13,7 @@ from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.adapters.memory.usage import MemoryUsageLedger
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.usage import SqliteUsageLedger
-from shared.ports.usage import UsageEvent, UsageLedger, UsageTotal
+from shared.ports.usage import UNSETTLED, UsageEvent, UsageLedger, UsageTotal
 from tests.contracts.stores import AT, event
 from tests.cosmos.worlds import STORES
 
@@ -83,6 +83,26 @@ class TestRecording:
         assert not await ledger.record(event("1", input_tokens=1000))
         (total,) = await day(ledger)
         assert total.input_tokens == 1
+
+    @pytest.mark.parametrize("width_s", WIDTHS)
+    async def test_a_settled_event_takes_the_place_of_its_estimate_once(
+        self, ledger: UsageLedger, width_s: Width
+    ) -> None:
+        estimate = event("1", status=UNSETTLED, input_tokens=1000, cost_microusd=2**53 + 1, estimated=True)
+        settled = event("1", status=200, input_tokens=5, cost_microusd=3, estimated=False)
+        await ledger.record(event("another", input_tokens=70, cost_microusd=1))
+        assert [await ledger.record(one) for one in (estimate, estimate, settled, estimate, settled)] == [
+            *(True, False),
+            *(True, False, False),
+        ]
+        (total,) = await day(ledger, width_s)
+        assert (total.requests, total.input_tokens, total.cost_microusd) == (2, 75, 4)
+
+    async def test_an_estimate_and_its_settled_event_may_meet(self, ledger: UsageLedger) -> None:
+        estimate, settled = event("1", status=UNSETTLED, input_tokens=1000), event("1", input_tokens=5)
+        await asyncio.gather(*(ledger.record(one) for one in (estimate, settled) * 4))
+        (total,) = await day(ledger)
+        assert (total.requests, total.input_tokens) == (1, 5)
 
     async def test_an_event_delivered_many_times_at_once_is_counted_once(self, ledger: UsageLedger) -> None:
         events = [event(str(number % 5)) for number in range(20)]

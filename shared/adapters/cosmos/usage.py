@@ -18,13 +18,16 @@ from shared.adapters.cosmos.failures import CONFLICT, NOT_FOUND, RejectedError
 from shared.adapters.cosmos.operations import Item
 from shared.adapters.cosmos.partition import Partition
 from shared.errors import OverloadedError
-from shared.ports.usage import Operation, Source, UsageEvent, UsageTotal
+from shared.ports.usage import UNSETTLED, Operation, Source, UsageEvent, UsageTotal
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HOUR_S = 3600
 _ROUNDS = 6
 _HALF_BITS = 26
 _COUNTS = ("requests", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_high", "cost_low")
+
+_OUTCOME = ("mark", "status", "estimated", "ttft_ms", "duration_ms")
+_IS_ESTIMATE = f"FROM c WHERE c.status = {UNSETTLED}"
 
 _COLUMNS = ", ".join(f"c.{name}" for name in ("source", "model", "key_id", *_COUNTS))
 _BY_HOUR = f"""
@@ -56,7 +59,7 @@ class CosmosUsageLedger:
                 await partition.batch([operations.create(told), sums])
             except RejectedError as error:
                 if error.at(0, CONFLICT):
-                    return await _ours(partition, told)
+                    return await _settled(partition, told, total["id"])
                 sums = operations.create(total) if error.at(1, NOT_FOUND) else add
             else:
                 return True
@@ -87,13 +90,31 @@ class CosmosUsageLedger:
         return Partition(self._account, USAGE, names.joined(tenant, f"{moment.astimezone(UTC):%Y%m}"))
 
 
-async def _ours(partition: Partition, told: Item) -> bool:
-    """Whether the event that is there is the very one that this call wrote, in an attempt that got no answer."""
-    try:
-        found = await partition.read(told["id"])
-    except RejectedError:
-        return False
-    return found.item["mark"] == told["mark"]
+async def _settled(partition: Partition, told: Item, total_id: str) -> bool:
+    """Whether the event that is there is this very one: written by an attempt that got no answer, or now, in the place
+    of its estimate."""
+    for _ in range(_ROUNDS):
+        try:
+            found = (await partition.read(told["id"])).item
+        except RejectedError:
+            return False
+        if found["status"] != UNSETTLED or told["status"] == UNSETTLED:
+            return found["mark"] == told["mark"]
+        deltas = {name: told[name] - found[name] for name in _COUNTS}
+        sums = operations.patch(total_id, *(operations.add(f"/{name}", delta) for name, delta in deltas.items()))
+        try:
+            await partition.batch([*_taking_its_place(told), sums])
+        except RejectedError:
+            continue
+        return True
+    raise OverloadedError(f"Usage event {told['id']!r} meets too many others.", retry_after_s=1)
+
+
+def _taking_its_place(told: Item) -> Iterator[operations.Operation]:
+    """Two patches, since one may have ten changes; the first makes sure that it is still an estimate."""
+    names_of = [*_OUTCOME, *_COUNTS[1:]]
+    for part, predicate in ((names_of[:6], _IS_ESTIMATE), (names_of[6:], None)):
+        yield operations.patch(told["id"], *(operations.put(f"/{n}", told[n]) for n in part), predicate=predicate)
 
 
 def _event(event: UsageEvent, pk: str) -> Item:

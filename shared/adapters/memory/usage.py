@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from shared.ports.usage import Operation, Source, UsageEvent, UsageTotal
+from shared.ports.usage import UNSETTLED, Operation, Source, UsageEvent, UsageTotal
 
 type _Key = tuple[datetime, Source, str, str | None]
 
@@ -19,7 +19,8 @@ class MemoryUsageLedger:
         self._events: dict[tuple[str, str], UsageEvent] = {}
 
     async def record(self, event: UsageEvent) -> bool:
-        if (event.tenant, event.id) in self._events:
+        known = self._events.get((event.tenant, event.id))
+        if known is not None and not (known.status == UNSETTLED != event.status):
             return False
         self._events[event.tenant, event.id] = event
         return True

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
-from shared.ports.usage import Operation, UsageEvent, UsageTotal
+from shared.ports.usage import UNSETTLED, Operation, UsageEvent, UsageTotal
 
 if TYPE_CHECKING:
     import apsw
@@ -16,16 +16,19 @@ _HOUR_S = 3600
 _SUMS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_microusd")
 
 _EVENT = """
-INSERT INTO usage_events (
+INSERT OR REPLACE INTO usage_events (
   id, tenant, key_id, model, deployment, operation, source, status, input_tokens, output_tokens, cached_tokens,
   reasoning_tokens, cost_microusd, estimated, ttft_ms, duration_ms, at_us
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _COLUMNS, _TOTALS = ", ".join(_SUMS), ", ".join(f"sum({name})" for name in _SUMS)
+_COUNTED = f"""
+SELECT status, {_COLUMNS} FROM usage_events WHERE tenant = ? AND id = ?
+"""  # noqa: S608 -- names of our columns
 _ADD = f"""
 INSERT INTO usage_hours (tenant, operation, hour_s, source, model, key_id, requests, {_COLUMNS})
-VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET requests = requests + 1, {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
 """  # noqa: S608 -- names of our columns
 _BY_MINUTE = f"""
 SELECT at_us / 1000000 / :width * :width AS start, source, model, key_id, count(*), {_TOTALS}
@@ -70,11 +73,15 @@ def _record(connection: "apsw.Connection", event: UsageEvent) -> bool:
     key_id = event.key_id or ""
     values[2] = key_id
     at_us = (at - _EPOCH) // timedelta(microseconds=1)
-    if not rows(connection, _EVENT, (*values, at_us)):
+    counted = rows(connection, _COUNTED, (event.tenant, event.id))
+    if counted and not (counted[0][0] == UNSETTLED != event.status):
         return False
+    connection.execute(_EVENT, (*values, at_us))
     hour_s = at_us // (_HOUR_S * 1_000_000) * _HOUR_S
-    sums = [getattr(event, name) for name in _SUMS]
-    connection.execute(_ADD, (event.tenant, event.operation, hour_s, event.source, event.model, key_id, *sums))
+    before = counted[0][1:] if counted else [0] * len(_SUMS)
+    sums = [getattr(event, name) - was for name, was in zip(_SUMS, before, strict=True)]
+    group = (event.tenant, event.operation, hour_s, event.source, event.model, key_id)
+    connection.execute(_ADD, (*group, 0 if counted else 1, *sums))
     return True
 
 
