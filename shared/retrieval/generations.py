@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import batched
 from pathlib import Path
 from typing import Protocol
 
@@ -13,10 +14,9 @@ from shared.errors import DocumentError, NotFoundError, PreconditionFailedError
 from shared.ports.blobs import Blobs
 from shared.ports.chunks import Chunk, Chunks
 from shared.ports.clock import Clock
-from shared.ports.keys import Caller
-from shared.ports.models import Embedder
 from shared.ports.records import DocumentRecord, DocumentState, LastError
 from shared.retrieval.claims import Claim
+from shared.retrieval.embedding import PassageEmbedder
 from shared.retrieval.extraction.document import Extracted, Passage
 
 _FLOAT_BYTES = 4
@@ -28,14 +28,6 @@ class Reader(Protocol):
     async def extract(self, path: Path, filename: str) -> Extracted:
         """Raise DocumentError for a file that cannot be indexed."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How much is embedded, and written, at once."""
-
-    texts: int = 64
-    tokens: int = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +48,11 @@ class Parts:
 
     blobs: Blobs
     extractor: Reader
-    embedder: Embedder
+    embedder: PassageEmbedder
     chunks: Chunks
     clock: Clock
-    limits: BatchLimits = field(default_factory=BatchLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Passages that follow one another; `first` is the ordinal of the first."""
-
-    first: int
-    passages: Sequence[Passage]
+    window: int = 256
+    """How many chunks are looked up, embedded and written at once: what a run holds of a document in memory."""
 
 
 class Builder:
@@ -120,8 +105,8 @@ class Builder:
     async def _publish(self, claim: Claim, extracted: Extracted, content_hash: str, timings: _Timings) -> None:
         await claim.write(replace(claim.document, state="embedding", content_hash=None))
         usage_bytes = 0
-        for batch in _batches(extracted.passages, self._parts.limits):
-            chunks = await self._embed(claim.document, batch, timings)
+        for window in batched(enumerate(extracted.passages), self._parts.window, strict=False):
+            chunks = await self._embed(claim.document, window, timings)
             with timings.stage("write"):
                 await self._parts.chunks.put(chunks)
             usage_bytes += sum(len(c.text.encode()) + _FLOAT_BYTES * len(c.embedding) for c in chunks)
@@ -135,29 +120,13 @@ class Builder:
         totals = replace(ready, chunks=len(extracted.passages), tokens=sum(p.tokens for p in extracted.passages))
         await claim.write(replace(totals, timings_ms=dict(timings.ms)))
 
-    async def _embed(self, document: DocumentRecord, batch: _Batch, timings: _Timings) -> list[Chunk]:
-        texts = [_embedded_text(passage) for passage in batch.passages]
+    async def _embed(
+        self, document: DocumentRecord, window: Sequence[tuple[int, Passage]], timings: _Timings
+    ) -> list[Chunk]:
         with timings.stage("embed"):
-            embeddings = await self._parts.embedder.embed(Caller(document.tenant, None), texts, source="indexing")
-        pairs = zip(batch.passages, embeddings.vectors, strict=True)
-        return [_chunk(document, batch.first + i, passage, vector) for i, (passage, vector) in enumerate(pairs)]
-
-
-def _batches(passages: Sequence[Passage], limits: BatchLimits) -> Iterator[_Batch]:
-    first, tokens = 0, 0
-    for ordinal, passage in enumerate(passages):
-        full = ordinal - first == limits.texts or tokens + passage.tokens > limits.tokens
-        if full and ordinal > first:
-            yield _Batch(first, passages[first:ordinal])
-            first, tokens = ordinal, 0
-        tokens += passage.tokens
-    if passages:
-        yield _Batch(first, passages[first:])
-
-
-def _embedded_text(passage: Passage) -> str:
-    """Headings say what a passage is about; they belong to its vector, not to its text."""
-    return "\n\n".join(filter(None, (" > ".join(passage.headings), passage.text)))
+            vectors = await self._parts.embedder.embed(document.tenant, [passage for _, passage in window])
+        pairs = zip(window, vectors, strict=True)
+        return [_chunk(document, ordinal, passage, vector) for (ordinal, passage), vector in pairs]
 
 
 def _chunk(document: DocumentRecord, ordinal: int, passage: Passage, vector: tuple[float, ...]) -> Chunk:

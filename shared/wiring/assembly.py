@@ -30,11 +30,12 @@ from shared.ports.models import Deployment, Embedder, Price
 from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
+from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
-from shared.retrieval.generations import BatchLimits, Builder, Parts
+from shared.retrieval.generations import Builder, Parts
 from shared.retrieval.indexing import Indexer
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
@@ -77,7 +78,10 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
     stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
     extractor = Extractor()
-    retrieval = _retrieval(stores, _Storage(queues, blobs), embedder, extractor, clock, lease_s=settings.lease_s)
+    space = EmbeddingSpace(embedding_model.name, embedding_model.dimensions or 0)
+    passages = PassageEmbedder(embedder, stores.embeddings, space)
+    indexing = _Indexing(passages, extractor, settings.lease_s)
+    retrieval = _retrieval(stores, _Storage(queues, blobs), embedder, indexing, clock)
 
     async def close() -> None:
         await meter.drain()
@@ -112,8 +116,15 @@ class _Retrieval:
     searcher: Searcher
 
 
+@dataclass(frozen=True, slots=True)
+class _Indexing:
+    embedder: PassageEmbedder
+    extractor: Extractor
+    lease_s: float
+
+
 def _retrieval(
-    stores: Stores, storage: _Storage, embedder: Embedder, extractor: Extractor, clock: SystemClock, *, lease_s: float
+    stores: Stores, storage: _Storage, embedder: Embedder, indexing: _Indexing, clock: SystemClock
 ) -> _Retrieval:
     blobs, queues, chunks, documents = storage.blobs, storage.queues, stores.chunks, stores.documents
     folders = Folders(stores.vector_stores, stores.folders, documents, clock)
@@ -126,9 +137,9 @@ def _retrieval(
         blobs=blobs,
         chunks=chunks,
         dropped=DroppedFiles(stores.files, clock),
-        claims=Claims(documents, clock, lease_s=lease_s),
+        claims=Claims(documents, clock, lease_s=indexing.lease_s),
         removal=removal,
-        builder=Builder(Parts(blobs, extractor, embedder, chunks, clock, BatchLimits())),
+        builder=Builder(Parts(blobs, indexing.extractor, indexing.embedder, chunks, clock)),
     )
     return _Retrieval(
         files=Files(stores.files, blobs, attachments, clock),

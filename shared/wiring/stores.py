@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
 from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
 from shared.ports.usage import UsageLedger
@@ -16,6 +17,7 @@ class Stores:
     folders: Records[FolderRecord]
     documents: Records[DocumentRecord]
     chunks: Chunks
+    embeddings: EmbeddingCache
     ledger: UsageLedger
     close: Callable[[], Awaitable[None]]
 
@@ -30,6 +32,7 @@ def open_stores(location: str, embedding_model: str, dimensions: int) -> Stores:
 
 def _open_cosmos(location: str, dimensions: int) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
+    from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.usage import CosmosUsageLedger
@@ -41,16 +44,19 @@ def _open_cosmos(location: str, dimensions: int) -> Stores:
         folders=CosmosRecords(account, FolderRecord),
         documents=CosmosRecords(account, DocumentRecord),
         chunks=CosmosChunks(account, dimensions=dimensions),
+        embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
         close=account.close,
     )
 
 
 def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores:
+    from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
     from shared.adapters.sqlite.records import SqliteRecords
     from shared.adapters.sqlite.usage import SqliteUsageLedger
+    from shared.adapters.system import SystemClock
 
     database = SqliteDatabase(Path(location.removeprefix("sqlite:///")))
     return Stores(
@@ -59,6 +65,7 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
         folders=SqliteRecords(database, FolderRecord),
         documents=SqliteRecords(database, DocumentRecord),
         chunks=SqliteChunks(database, dimensions=dimensions, embedding_model=embedding_model),
+        embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),
         close=database.close,
     )

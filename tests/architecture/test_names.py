@@ -169,7 +169,7 @@ class TestCosmos:
         assert "fullTextIndexes: [{ path: '/text' }]" in source
 
     def test_all_containers_of_the_design_are_deployed(self) -> None:
-        later = {"conversations", "limits", "api_keys", "cache"}
+        later = {"conversations", "limits", "api_keys"}
         assert set(self.deployed()) == {one.name for one in CONTAINERS} | later
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from shared.adapters.cosmos import chunks, records, search, usage
+from shared.adapters.cosmos import cache, chunks, records, search, usage
 from shared.adapters.cosmos.filters import Condition
 from shared.adapters.cosmos.visibility import State
 from shared.ports.filters import Combined, OneOf, Ordered
@@ -45,6 +45,7 @@ TEMPLATES = [
     chunks._LIST,
     chunks._ALL_BUT_LIVE,
     chunks._OF_KIND,
+    cache._GET,
     usage._BY_HOUR,
     usage._BY_MINUTE,
     *(

@@ -94,9 +94,17 @@ CREATE TABLE attributes (
 CREATE INDEX attributes_by_version ON attributes (version);
 """
 
+_CACHE = """
+CREATE TABLE cached_embeddings (
+  tenant TEXT NOT NULL, space TEXT NOT NULL, id TEXT NOT NULL, expires_s INTEGER NOT NULL, vector BLOB NOT NULL,
+  PRIMARY KEY (tenant, space, id)
+) STRICT;
+CREATE INDEX cached_embeddings_by_expiry ON cached_embeddings (expires_s);
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES)
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.adapters.memory.blobs import MemoryBlobs
+from shared.adapters.memory.cache import MemoryEmbeddingCache
 from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.memory.clock import ManualClock
 from shared.adapters.memory.queues import MemoryQueues, Message
@@ -26,11 +27,12 @@ from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Vecto
 from shared.ports.usage import Source
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
+from shared.retrieval.embedding import BatchLimits, EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction.document import Extracted, Passage
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
-from shared.retrieval.generations import BatchLimits, Builder, Parts
+from shared.retrieval.generations import Builder, Parts
 from shared.retrieval.indexing import Indexer
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
@@ -174,11 +176,13 @@ class World:
     embedder: Any = field(default_factory=WordsEmbedder)
     reader: Any = field(default_factory=ParagraphReader)
     lease_s: float = 60
+    cache: Any = field(init=False)
     queues: MemoryQueues = field(init=False)
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
         self.queues = MemoryQueues(self.clock)
+        self.cache = MemoryEmbeddingCache(self.clock)
         self.services = self.process(Fuse())
 
     def process(self, fuse: Fuse) -> Services:
@@ -191,7 +195,9 @@ class World:
         removal = Removal(documents, chunks)
         attachments = Attachments(stores, files, documents, blobs, chunks, queues, removal, self.clock)
         searcher = Searcher(stores, chunks, embedder)
-        parts = Parts(blobs, fused(self.reader), embedder, chunks, self.clock, BatchLimits(texts=2, tokens=1000))
+        space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
+        passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
+        parts = Parts(blobs, fused(self.reader), passages, chunks, self.clock, window=4)
         reconciler = Reconciler(
             stores=stores,
             documents=documents,

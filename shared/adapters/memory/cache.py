@@ -1,0 +1,26 @@
+"""Embeddings in a dictionary."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from shared.ports.cache import Vector
+from shared.ports.clock import Clock
+
+
+class MemoryEmbeddingCache:
+    """Implements `EmbeddingCache`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[tuple[str, str, str], tuple[datetime, Vector]] = {}
+
+    async def get(self, tenant: str, space: str, ids: Sequence[str]) -> Mapping[str, Vector]:
+        now = self._clock.now()
+        found = {one: self._entries[tenant, space, one] for one in ids if (tenant, space, one) in self._entries}
+        return {one: vector for one, (until, vector) in found.items() if until > now}
+
+    async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
+        until = self._clock.now() + timedelta(seconds=ttl_s)
+        for one, vector in vectors.items():
+            self._entries[tenant, space, one] = until, tuple(array("f", vector))

@@ -1,0 +1,60 @@
+"""Embeddings in a table of their own. What has expired is deleted by later writes, some at a time."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from shared.adapters.sqlite import vectors as packed
+from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.ports.cache import Vector
+from shared.ports.clock import Clock
+
+if TYPE_CHECKING:
+    import apsw
+
+_VARIABLES = 500
+_GET = "SELECT id, vector FROM cached_embeddings WHERE tenant = ? AND space = ? AND expires_s > ? AND id IN ({})"
+_PUT = """
+INSERT INTO cached_embeddings (tenant, space, id, expires_s, vector) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET expires_s = excluded.expires_s
+"""
+_EXPIRE = """
+DELETE FROM cached_embeddings WHERE (tenant, space, id) IN (
+  SELECT tenant, space, id FROM cached_embeddings WHERE expires_s <= ? LIMIT ?
+)
+"""
+_EXPIRE_AT_ONCE = 200
+
+
+class SqliteEmbeddingCache:
+    """Implements `EmbeddingCache`."""
+
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def get(self, tenant: str, space: str, ids: Sequence[str]) -> Mapping[str, Vector]:
+        now_s = self._now_s()
+
+        def work(connection: "apsw.Connection") -> dict[str, Vector]:
+            found: dict[str, Vector] = {}
+            for some in batched(ids, _VARIABLES, strict=False):
+                sql = _GET.format(", ".join("?" * len(some)))
+                found |= {one: packed.numbers(raw) for one, raw in rows(connection, sql, (tenant, space, now_s, *some))}
+            return found
+
+        return await self._database.read(work)
+
+    async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
+        now_s = self._now_s()
+        kept = [(tenant, space, one, now_s + ttl_s, array("f", vector).tobytes()) for one, vector in vectors.items()]
+
+        def work(connection: "apsw.Connection") -> None:
+            connection.executemany(_PUT, kept)
+            connection.execute(_EXPIRE, (now_s, _EXPIRE_AT_ONCE))
+
+        await self._database.write(work)
+
+    def _now_s(self) -> int:
+        return int(self._clock.now().timestamp())

@@ -1,0 +1,22 @@
+"""What was computed once and may be used again: vectors of texts that were embedded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+type Vector = tuple[float, ...]
+
+
+class EmbeddingCache(Protocol):
+    """Vectors by the id of what was embedded. `space` is of one model; one call stays in one tenant's space.
+
+    An id stands for its content, so an entry never changes; it may be gone at any time. Vectors come back in 32 bits.
+    Raises CapacityError when the store throttles or cannot be reached.
+    """
+
+    async def get(self, tenant: str, space: str, ids: Sequence[str]) -> Mapping[str, Vector]:
+        """Those of them that are known."""
+        ...
+
+    async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
+        """Keep them for `ttl_s` seconds from now. Not atomic: some may be kept when it raises."""
+        ...

@@ -1,0 +1,110 @@
+"""Vectors for passages: from the cache where the same text was embedded before, else from the model, in batches."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from shared.ports.cache import EmbeddingCache, Vector
+from shared.ports.keys import Caller
+from shared.ports.limits import Share
+from shared.ports.models import Embedder
+from shared.retrieval.extraction.document import Passage
+
+_TEXT_VERSION = 1
+"""Of `embedded_text`: to be raised with every change of it, and of what a chunk is."""
+
+_TTL_S = 90 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much is embedded with one call, at most: `tokens` unless a single text has more."""
+
+    texts: int = 64
+    tokens: int = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """Where vectors can be compared: those of one model, in one length."""
+
+    model: str
+    dimensions: int
+
+    @property
+    def name(self) -> str:
+        return f"embeddings {self.model} {self.dimensions}"
+
+
+class Slots:
+    """Implements `Share` within this process: at most so many calls at once. Who asks for more waits for a turn.
+
+    Chat embeds its questions without asking here, so it never queues behind documents.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self._slots = asyncio.Semaphore(calls)
+
+    @asynccontextmanager
+    async def use(self, tenant: str, tokens: int) -> AsyncGenerator[None]:
+        """Every call takes one slot, whoever makes it and whatever its size."""
+        del tenant, tokens
+        async with self._slots:
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class PassageEmbedder:
+    """Asks the model for nothing that the tenant has had embedded lately, and for no text twice.
+
+    What a batch gave is kept before the next begins: a run that fails or dies has lost one batch at most.
+    """
+
+    embedder: Embedder
+    cache: EmbeddingCache
+    space: EmbeddingSpace
+    share: Share = field(default_factory=lambda: Slots(4))
+    limits: BatchLimits = field(default_factory=BatchLimits)
+
+    async def embed(self, tenant: str, passages: Sequence[Passage]) -> list[Vector]:
+        """One vector for each, in order. Raise CapacityError when the model or the cache is at its limit."""
+        ids = [self._id(tenant, passage) for passage in passages]
+        wanted = dict(zip(ids, passages, strict=True))
+        vectors = dict(await self.cache.get(tenant, self.space.name, list(wanted)))
+        missing = {one: passage for one, passage in wanted.items() if one not in vectors}
+        for batch in _batches(missing, self.limits):
+            vectors |= await self._embed(tenant, batch)
+        return [vectors[one] for one in ids]
+
+    async def _embed(self, tenant: str, batch: Mapping[str, Passage]) -> Mapping[str, Vector]:
+        texts = [embedded_text(passage) for passage in batch.values()]
+        async with self.share.use(tenant, sum(passage.tokens for passage in batch.values())):
+            embedded = await self.embedder.embed(Caller(tenant, None), texts, source="indexing")
+        vectors = dict(zip(batch, embedded.vectors, strict=True))
+        await self.cache.put(tenant, self.space.name, vectors, ttl_s=_TTL_S)
+        return vectors
+
+    def _id(self, tenant: str, passage: Passage) -> str:
+        parts = [_TEXT_VERSION, tenant, self.space.model, self.space.dimensions, embedded_text(passage)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def embedded_text(passage: Passage) -> str:
+    """Headings say what a passage is about; they belong to its vector, not to its text."""
+    return "\n\n".join(filter(None, (" > ".join(passage.headings), passage.text)))
+
+
+def _batches(passages: Mapping[str, Passage], limits: BatchLimits) -> Iterator[dict[str, Passage]]:
+    batch: dict[str, Passage] = {}
+    tokens = 0
+    for one, passage in passages.items():
+        if batch and (len(batch) == limits.texts or tokens + passage.tokens > limits.tokens):
+            yield batch
+            batch, tokens = {}, 0
+        batch[one] = passage
+        tokens += passage.tokens
+    if batch:
+        yield batch
