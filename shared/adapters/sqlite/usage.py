@@ -25,10 +25,11 @@ _COLUMNS, _TOTALS = ", ".join(_SUMS), ", ".join(f"sum({name})" for name in _SUMS
 _COUNTED = f"""
 SELECT status, {_COLUMNS} FROM usage_events WHERE tenant = ? AND id = ?
 """  # noqa: S608 -- names of our columns
+_ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in ("requests", *_SUMS))
 _ADD = f"""
 INSERT INTO usage_hours (tenant, operation, hour_s, source, model, key_id, requests, {_COLUMNS})
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+ON CONFLICT DO UPDATE SET {_ADDED}
 """  # noqa: S608 -- names of our columns
 _BY_MINUTE = f"""
 SELECT at_us / 1000000 / :width * :width AS start, source, model, key_id, count(*), {_TOTALS}
