@@ -6,20 +6,17 @@ know, and the next write would make the loss last.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import fields
-from functools import reduce
 from typing import Any, ClassVar, Protocol
 
 from pydantic import TypeAdapter
 
 from shared.errors import InvalidRequestError, NewerDataError, TooLargeError
 from shared.ports.records import MAX_RECORD_BYTES
-from shared.ports.upgrades import UPGRADES, Fields, Upgrade
+from shared.ports.upgrades import UPGRADES
+from shared.wire.versions import FIRST, Fields, Upgrades, latest, upgraded
 
 _VERSION = "schema_version"
-_FIRST = 1
-"""The version of a value that says none: it was written before values said theirs."""
 
 
 class Storable(Protocol):
@@ -32,12 +29,12 @@ class Storable(Protocol):
 
 
 class Codec[T: Storable]:
-    """JSON of `stored_type`, a dataclass. `upgrades` are those to the release's own version, which is one more."""
+    """JSON of `stored_type`, a dataclass. `upgrades` lead to the release's own version; default: this release's."""
 
-    def __init__(self, stored_type: type[T], upgrades: Sequence[Upgrade] | None = None) -> None:
+    def __init__(self, stored_type: type[T], upgrades: Upgrades | None = None) -> None:
         self.kind = stored_type.__name__
         self._upgrades = UPGRADES.get(self.kind, ()) if upgrades is None else upgrades
-        self.version = _FIRST + len(self._upgrades)
+        self.version = latest(self._upgrades)
         self._head = f'{{"{_VERSION}":{self.version},'.encode()
         self._json: TypeAdapter[T] = TypeAdapter(stored_type)
         self._fields = frozenset(field.name for field in fields(stored_type))
@@ -60,10 +57,10 @@ class Codec[T: Storable]:
 
     def restore(self, stored: Fields) -> T:
         """The same for JSON that is parsed already."""
-        version: int = stored.get(_VERSION, _FIRST)
+        version: int = stored.get(_VERSION, FIRST)
         if version > self.version:
             raise self._newer(stored, version)
-        return self._json.validate_python(reduce(_apply, self._upgrades[version - _FIRST :], stored))
+        return self._json.validate_python(upgraded(stored, version, self._upgrades))
 
     def field(self, name: str) -> str:
         """The name itself. Raise InvalidRequestError when the type has no such field."""
@@ -77,7 +74,3 @@ class Codec[T: Storable]:
             f" {self.version}. Deploy that release again: nothing was changed.",
             retry_after_s=60,
         )
-
-
-def _apply(stored: Fields, upgrade: Upgrade) -> Fields:
-    return upgrade(stored)

@@ -1,29 +1,17 @@
-"""How the shape of stored values has changed from release to release, so that this one reads what any earlier wrote.
+"""How the shapes of stored records have changed from release to release, so that this one reads what any earlier wrote.
 
-A change of a stored type, be it one more field with a default, makes a new version of it: append an upgrade to its
-list here. An older release, which does not know the field, would otherwise read the value, drop the field, and write
-the rest back. `tests/contracts/test_versions.py` fails until that is done, and then wants the new shape noted down.
+An older release, which does not know a new field, would read the record, drop the field and write the rest back;
+therefore each change of a type in `ports.records` makes a new version of it: append to its list here (`wire.versions`).
 
 Stores filter (`Records.list`, `where`) by what is stored, before it is upgraded: a new field may be filtered by only if
-a value that lacks it is not to be found.
+a record that lacks it is not to be found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-type Fields = Mapping[str, Any]
+from shared.wire.versions import Upgrades, unchanged
 
-type Upgrade = Callable[[Fields], Fields]
-"""From the JSON fields of one version to those of the next. Pure: it may run at every read until the next write."""
-
-
-def unchanged(fields: Fields) -> Fields:
-    """For a version that only adds fields whose defaults are right for values that lack them."""
-    return fields
-
-
-UPGRADES: Mapping[str, Sequence[Upgrade]] = {
-    "DocumentRecord": (unchanged,),  # 2: `nudge`
+UPGRADES: Mapping[str, Upgrades] = {
+    "DocumentRecord": (unchanged,),  # 2: `nudge`, `acl`, `inputs`
 }
-"""By the name of the type: first the upgrade from version 1 to 2, then from 2 to 3, and so on. A version that has not
-been released yet may take in further changes."""
+"""By the name of the type."""

@@ -1,5 +1,6 @@
 """Messages of our queues. Each says where to look, never what was seen: handlers read the truth again."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -7,8 +8,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from shared.errors import PoisonMessageError
 from shared.wire.shape import Shape
 from shared.wire.validation import explain, json_of
+from shared.wire.versions import FIRST, Fields, Upgrades, latest, upgraded
 
-VERSION = 1
+UPGRADES: Mapping[str, Upgrades] = {}
+"""By the kind of message; a kind that has some says its latest `version` as its own default."""
 
 
 class QueueMessage(Shape):
@@ -16,7 +19,7 @@ class QueueMessage(Shape):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = VERSION
+    version: int = FIRST
     deferrals: int = 0
 
 
@@ -69,9 +72,8 @@ def parse_document_event(body: bytes) -> DocumentMessage | BlobMessage:
     fields = json_object(body)
     if "eventType" in fields:
         return _from_event_grid(body)
-    check_version(fields)
     try:
-        return _ours.validate_json(body)
+        return _ours.validate_python(current(fields))
     except ValidationError as error:
         raise PoisonMessageError(f"Not a message of the documents queue: {explain(error)}.") from error
 
@@ -93,8 +95,15 @@ def json_object(body: bytes) -> dict[str, object]:
         raise PoisonMessageError(f"Not a JSON object: {body[:80]!r}.") from error
 
 
-def check_version(fields: dict[str, object]) -> None:
-    """Raise PoisonMessageError for a message that a newer release wrote: it waits for that release to read it."""
-    version = fields.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise PoisonMessageError(f"Message version {version} is newer than {VERSION}, which this release reads.")
+def current(fields: Fields, upgrades: Mapping[str, Upgrades] = UPGRADES) -> Fields:
+    """A message of this or an earlier release, in this release's version.
+
+    Raise PoisonMessageError for one of a later release: it waits for that release to read it.
+    """
+    steps = upgrades.get(str(fields.get("kind")), ())
+    version = fields.get("version", FIRST)
+    if not isinstance(version, int) or version < FIRST:
+        raise PoisonMessageError(f"Message version {version!r} is none.")
+    if version > latest(steps):
+        raise PoisonMessageError(f"Message version {version} is newer than {latest(steps)}, which this release reads.")
+    return {**upgraded(fields, version, steps), "version": latest(steps)}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shared.errors import PoisonMessageError
-from shared.wire.messages import QueueMessage, check_version, json_object
+from shared.wire.messages import QueueMessage, current, json_object
 from shared.wire.shape import Shape
 from shared.wire.validation import explain
 
@@ -42,9 +42,8 @@ class UsageMessage(QueueMessage):
 
 def parse_usage(body: bytes) -> UsageMessage:
     """A message of the `usage` queue. Raise PoisonMessageError with the reason."""
-    check_version(json_object(body))
     try:
-        return UsageMessage.model_validate_json(body)
+        return UsageMessage.model_validate(current(json_object(body)))
     except ValidationError as error:
         raise PoisonMessageError(f"Not a message of the usage queue: {explain(error)}.") from error
 

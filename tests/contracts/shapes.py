@@ -1,4 +1,4 @@
-"""The shapes that stored types have had, by version: `python -m tests.contracts.shapes` notes those of today."""
+"""The shapes that records and messages have had: `python -m tests.contracts.shapes` notes those of today."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,11 @@ from typing import Any, get_args, get_type_hints
 
 from shared.ports.codec import Codec
 from shared.ports.records import Record
+from shared.wire.messages import BlobMessage, DocumentMessage, QueueMessage
+from shared.wire.usage import UsageMessage
 
-TYPES: Sequence[type[Record]] = get_args(Record.__value__)
+RECORDS: Sequence[type[Record]] = get_args(Record.__value__)
+MESSAGES: Sequence[type[QueueMessage]] = (DocumentMessage, BlobMessage, UsageMessage)
 
 _PAGE = Path(__file__).parent / "data" / "shapes.json"
 
@@ -21,10 +24,16 @@ def noted() -> Mapping[str, Mapping[str, Shape]]:
     return json.loads(_PAGE.read_text())
 
 
-def shape(stored_type: Any) -> Shape:
+def version(written: Any) -> int:
+    """The one that this release writes."""
+    return written.model_fields["version"].default if written in MESSAGES else Codec(written).version
+
+
+def shape(written: Any) -> Shape:
     """Its fields and their types, and those of the dataclasses among them."""
-    hints = get_type_hints(stored_type)
-    return {field.name: _described(hints[field.name]) for field in fields(stored_type)}
+    hints = get_type_hints(written)
+    names = written.model_fields if written in MESSAGES else [field.name for field in fields(written)]
+    return {name: _described(hints[name]) for name in names}
 
 
 def _described(hint: Any) -> Any:
@@ -35,6 +44,6 @@ def _described(hint: Any) -> Any:
 
 if __name__ == "__main__":
     known = noted()
-    today = {one.__name__: {str(Codec(one).version): shape(one)} for one in TYPES}
+    today = {one.__name__: {str(version(one)): shape(one)} for one in (*RECORDS, *MESSAGES)}
     merged = {name: {**known.get(name, {}), **versions} for name, versions in today.items()}
     _PAGE.write_text(json.dumps(merged, indent=1) + "\n")

@@ -14,10 +14,13 @@ from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
 from shared.errors import NewerDataError, PreconditionFailedError
 from shared.ports.codec import Codec
-from shared.ports.records import FileRecord, Record, Records
-from shared.ports.upgrades import UPGRADES, Fields, Upgrade
+from shared.ports.records import FileRecord, Records
+from shared.ports.upgrades import UPGRADES
+from shared.wire import messages
+from shared.wire.messages import QueueMessage
+from shared.wire.versions import Fields, Upgrades, latest
 from tests.contracts.conftest import Cosmos
-from tests.contracts.shapes import TYPES, noted, shape
+from tests.contracts.shapes import MESSAGES, RECORDS, noted, shape, version
 from tests.contracts.stores import file_record
 from tests.cosmos.worlds import SOME_STORES
 
@@ -31,7 +34,7 @@ def rename_purpose(stored: Fields) -> Fields:
 
 
 class Release(Protocol):
-    def __call__(self, upgrades: Sequence[Upgrade]) -> Records[FileRecord]: ...
+    def __call__(self, upgrades: Upgrades) -> Records[FileRecord]: ...
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ class TestFirstRecords:
     @pytest.mark.parametrize("item", FIRST_ITEMS, ids=lambda item: item["type"])
     async def test_records_without_a_version_are_read_and_replaced(self, cosmos: Cosmos, item: dict[str, Any]) -> None:
         cosmos.fake.containers["records"].partitions["t"][item["id"]] = dict(item)
-        (record_type,) = [one for one in TYPES if one.__name__ == item["type"]]
+        (record_type,) = [one for one in RECORDS if one.__name__ == item["type"]]
         records: CosmosRecords[Any] = CosmosRecords(cosmos.account, record_type)
         read = await records.get("t", item["key"])
         assert (read.value.id, read.value.tenant, read.etag) == (item["key"], "t", item["_etag"])
@@ -119,13 +122,21 @@ class TestFirstRecords:
 
 
 class TestShapes:
-    @pytest.mark.parametrize("record_type", TYPES, ids=lambda one: one.__name__)
-    def test_a_record_changes_its_shape_only_with_its_version(self, record_type: type[Record]) -> None:
-        """Fails after a change to a record? Append to UPGRADES, then run `python -m tests.contracts.shapes`."""
-        codec = Codec(record_type)
-        versions = noted()[codec.kind]
-        assert list(versions) == [str(version) for version in range(1, codec.version + 1)]
-        assert versions[str(codec.version)] == shape(record_type)
+    @pytest.mark.parametrize("written", [*RECORDS, *MESSAGES], ids=lambda one: one.__name__)
+    def test_what_is_written_changes_its_shape_only_with_its_version(self, written: type[Any]) -> None:
+        """Fails after a change? Append an upgrade (`wire.versions`), then run `python -m tests.contracts.shapes`."""
+        versions = noted()[written.__name__]
+        assert list(versions) == [str(number) for number in range(1, version(written) + 1)]
+        assert versions[str(version(written))] == shape(written)
 
-    def test_only_types_that_there_are_have_upgrades(self) -> None:
-        assert UPGRADES.keys() <= noted().keys()
+    def test_every_message_there_is_has_its_shape_noted(self) -> None:
+        assert {*QueueMessage.__subclasses__()} == {*MESSAGES}
+
+    @pytest.mark.parametrize("message", MESSAGES, ids=lambda one: one.__name__)
+    def test_a_message_says_the_version_that_its_upgrades_lead_to(self, message: type[QueueMessage]) -> None:
+        kind = message.model_fields["kind"].default
+        assert version(message) == latest(messages.UPGRADES.get(kind, ()))
+
+    def test_only_what_there_is_has_upgrades(self) -> None:
+        assert UPGRADES.keys() <= {one.__name__ for one in RECORDS}
+        assert messages.UPGRADES.keys() <= {one.model_fields["kind"].default for one in MESSAGES}

@@ -4,7 +4,7 @@ Every write carries a mark of its own, so a write that was repeated after an unc
 """
 
 import json
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import Mapping, MutableSequence
 from typing import Literal
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.ports.codec import Codec
 from shared.ports.records import Page, Record, Stored
-from shared.ports.upgrades import Upgrade
+from shared.wire.versions import Upgrades
 
 _ROUNDS = 5
 _LIST = "SELECT TOP {limit} * FROM c WHERE {conditions} ORDER BY c.key {direction}"
@@ -34,9 +34,7 @@ _NO_ETAG = '"none"'
 class CosmosRecords[T: Record]:
     """All records of `record_type`. Implements `Records`."""
 
-    def __init__(
-        self, account: CosmosAccount, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None
-    ) -> None:
+    def __init__(self, account: CosmosAccount, record_type: type[T], *, upgrades: Upgrades | None = None) -> None:
         self._account = account
         self._codec = Codec(record_type, upgrades)
         self._kind = self._codec.kind

@@ -1,13 +1,13 @@
 """Records in a dictionary, as JSON, so that what comes back is what a database would give."""
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from itertools import count
 from typing import Literal
 
 from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
 from shared.ports.codec import Codec
 from shared.ports.records import Page, Record, Stored
-from shared.ports.upgrades import Upgrade
+from shared.wire.versions import Upgrades
 
 type Rows = MutableMapping[tuple[str, str], tuple[bytes, str]]
 """By tenant and id: the body and the etag."""
@@ -18,9 +18,7 @@ _etags = count(1)
 class MemoryRecords[T: Record]:
     """All records of `record_type`. Implements `Records`. With the same `rows`, two releases share a store."""
 
-    def __init__(
-        self, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None, rows: Rows | None = None
-    ) -> None:
+    def __init__(self, record_type: type[T], *, upgrades: Upgrades | None = None, rows: Rows | None = None) -> None:
         self._codec = Codec(record_type, upgrades)
         self._kind = self._codec.kind
         self._rows: Rows = {} if rows is None else rows

@@ -10,7 +10,7 @@ from shared.adapters.sqlite.connection import SqliteDatabase, rows
 from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
 from shared.ports.codec import Codec
 from shared.ports.records import Page, Record, Stored
-from shared.ports.upgrades import Upgrade
+from shared.wire.versions import Upgrades
 
 if TYPE_CHECKING:
     import apsw
@@ -26,9 +26,7 @@ _LIST = "SELECT etag, body FROM records WHERE {conditions} ORDER BY id {directio
 class SqliteRecords[T: Record]:
     """All records of `record_type`. Implements `Records`."""
 
-    def __init__(
-        self, database: SqliteDatabase, record_type: type[T], *, upgrades: Sequence[Upgrade] | None = None
-    ) -> None:
+    def __init__(self, database: SqliteDatabase, record_type: type[T], *, upgrades: Upgrades | None = None) -> None:
         self._database = database
         self._codec = Codec(record_type, upgrades)
         self._kind = self._codec.kind
