@@ -39,6 +39,14 @@ class _Formatter(logging.Formatter):
     def __init__(self, *, colour: bool) -> None:
         super().__init__("%(asctime)s %(short)s %(message)s", datefmt="%H:%M:%S")
         self._colour = colour
+        self._second = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """Read from the clock once a second: a busy host writes many lines in one."""
+        second = int(record.created)
+        if second != self._second[0]:
+            self._second = (second, super().formatTime(record, datefmt))
+        return self._second[1]
 
     def format(self, record: logging.LogRecord) -> str:
         record.short = record.name.removeprefix("local.")

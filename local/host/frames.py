@@ -4,7 +4,8 @@ import asyncio
 import base64
 import json
 import struct
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 type Message = dict[str, Any]
 type Data = tuple[
@@ -15,18 +16,53 @@ _LENGTH = struct.Struct("!I")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def pack(message: Message) -> bytes:
-    body = _encode(message).encode()
-    return _LENGTH.pack(len(body)) + body
+class Line(asyncio.Protocol):
+    """One end. `received` is called with each message; `closed` is done once no more can come or go."""
 
+    def __init__(self, received: Callable[[Message], None]) -> None:
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._received = received
+        self._rest = bytearray()
+        self._leaving: list[bytes] = []
 
-async def read(reader: asyncio.StreamReader) -> Message | None:
-    """The next message, or None when the other side is gone."""
-    try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        return json.loads(await reader.readexactly(length))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        rest = self._rest
+        rest += data
+        while len(rest) >= _LENGTH.size:
+            end = _LENGTH.size + _LENGTH.unpack_from(rest)[0]
+            if len(rest) < end:
+                return
+            message = json.loads(rest[_LENGTH.size : end])
+            del rest[:end]
+            self._received(message)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def send(self, message: Message) -> None:
+        """Messages of one turn of the event loop leave in one write."""
+        if not self._leaving:
+            asyncio.get_running_loop().call_soon(self._flush)
+        body = _encode(message).encode()
+        self._leaving.append(_LENGTH.pack(len(body)) + body)
+
+    def close(self) -> None:
+        """What was sent still leaves."""
+        self._flush()
+        self._transport.close()
+
+    @property
+    def closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._leaving and not self._transport.is_closing():
+            self._transport.write(b"".join(self._leaving))
+        self._leaving.clear()
 
 
 def to_wire(data: Data) -> list[Any]:

@@ -16,6 +16,7 @@ from local.host.http1 import MAX_HEAD_BYTES, BadMessageError, plain_response, re
 from local.host.proxy import Proxy
 from local.host.requests import BodyTooLargeError, Request
 from local.host.routes import Route, RouteTable
+from local.host.stream import Stream
 
 BLOB_WEBHOOK = "/runtime/webhooks/blobs"
 _STATUS = "/admin/host/status"
@@ -83,25 +84,20 @@ class Front:
         return any(hmac.compare_digest(key.encode(), one.encode()) for one in accepted)
 
 
-class _Protocol(asyncio.StreamReaderProtocol):
-    """A stream protocol that ends the work on a connection as soon as its client is gone."""
+class _Client(Stream):
+    """A client's connection: the work on it ends as soon as the client is gone."""
 
-    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
-        super().__init__(asyncio.StreamReader(limit=MAX_HEAD_BYTES), self._begin)
+    def __init__(self, serve: Callable[[Stream], Awaitable[None]]) -> None:
+        super().__init__()
         self._serve = serve
-        self._work: asyncio.Future[None] | None = None
 
-    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._work = asyncio.ensure_future(self._serve(reader, writer))
-
-    def eof_received(self) -> bool:
-        super().eof_received()
-        return False
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._work = asyncio.ensure_future(self._serve(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._work is not None:
-            self._work.cancel()
+        self._work.cancel()
 
 
 class _Server:
@@ -110,7 +106,7 @@ class _Server:
     def __init__(self, answer: Answer, max_body_bytes: int) -> None:
         self._answer = answer
         self._limit = max_body_bytes
-        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._open: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._listener: asyncio.Server | None = None
@@ -119,9 +115,7 @@ class _Server:
         """Listen. Raises PortTakenError."""
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(
-                lambda: _Protocol(self._serve), "127.0.0.1", port, backlog=_BACKLOG
-            )
+            self._listener = await loop.create_server(lambda: _Client(self._serve), "127.0.0.1", port, backlog=_BACKLOG)
         except OSError as error:
             raise PortTakenError(f"Port {port} of 127.0.0.1 is taken: {error.strerror}.") from error
 
@@ -130,7 +124,7 @@ class _Server:
         self._stopping = True
         if self._listener is not None:
             self._listener.close()
-        for task in self._open.keys() - self._busy:
+        for task in self._open - self._busy:
             task.cancel()
         if self._busy:
             await asyncio.wait(set(self._busy), timeout=grace_s)
@@ -138,41 +132,41 @@ class _Server:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, stream: Stream) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine always runs in a task
-        self._open[task] = writer
+        self._open.add(task)
         try:
-            while await self._one(task, reader, writer) and not self._stopping:
+            while await self._one(task, stream) and not self._stopping:
                 pass
             if not self._stopping:
-                await _linger(reader, writer)
+                await _linger(stream)
         except (BadMessageError, BodyTooLargeError) as error:
-            writer.write(plain_response(413 if isinstance(error, BodyTooLargeError) else 400, close=True))
-            await _linger(reader, writer)
+            stream.write(plain_response(413 if isinstance(error, BodyTooLargeError) else 400, close=True))
+            await _linger(stream)
         except ConnectionError:
-            writer.transport.abort()
+            stream.abort()
         finally:
-            self._open.pop(task)
-            writer.close()
+            self._open.discard(task)
+            stream.close()
 
-    async def _one(self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = await read_head(reader)
+    async def _one(self, task: asyncio.Task[None], stream: Stream) -> bool:
+        head = await read_head(stream)
         if head is None:
             return False
         self._busy.add(task)
         try:
-            return await self._answer(Request(head, reader, writer, self._limit))
+            return await self._answer(Request(head, stream, self._limit))
         finally:
             self._busy.discard(task)
 
 
-async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _linger(stream: Stream) -> None:
     """Read what a client still sends for a moment: closing at once would reset the connection under our answer."""
-    if writer.is_closing() or reader.at_eof():
+    if not stream.open:
         return
-    writer.write_eof()
+    stream.write_eof()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):
-            while await reader.read(MAX_HEAD_BYTES):
+            while await stream.read(MAX_HEAD_BYTES):
                 pass

@@ -1,10 +1,11 @@
 """HTTP/1.1 as bytes: message heads, what frames a body, and where a chunked body ends. Strict in what it takes."""
 
-import asyncio
+import functools
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
+
+from local.host.stream import Stream
 
 MAX_HEAD_BYTES = 65_536
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -24,39 +25,40 @@ class BadMessageError(Exception):
     """What arrived is not HTTP/1.1 as we take it."""
 
 
-@dataclass(frozen=True, slots=True)
 class Head:
-    start: tuple[bytes, bytes, bytes]  # request: method, target, version; response: version, status, reason
-    headers: Headers
+    """`start` of a request: method, target, version; of a response: version, status, reason."""
+
+    __slots__ = ("_first", "headers", "start")
+
+    def __init__(self, start: tuple[bytes, bytes, bytes], headers: Headers) -> None:
+        self.start = start
+        self.headers = headers
+        self._first = dict(reversed(headers))
 
     def get(self, name: bytes) -> bytes | None:
-        return next((value for key, value in self.headers if key == name), None)
+        """The first header of this name."""
+        return self._first.get(name)
 
     def forwardable(self, *dropped: bytes) -> Headers:
         """The headers without those that concern one connection only, and without the ones named."""
-        connection = b",".join(value for key, value in self.headers if key == b"connection")
-        named = {item.strip().lower() for item in connection.split(b",")}
-        return [
-            (key, value)
-            for key, value in self.headers
-            if key not in _HOP_BY_HOP and key not in dropped and key not in named
-        ]
+        out = _HOP_BY_HOP.union(dropped)
+        if b"connection" in self._first:
+            connection = b",".join(value for key, value in self.headers if key == b"connection")
+            out = out.union(item.strip().lower() for item in connection.split(b","))
+        return [header for header in self.headers if header[0] not in out]
 
     @property
     def closes(self) -> bool:
         return b"close" in (self.get(b"connection") or b"").lower()
 
 
-async def read_head(reader: asyncio.StreamReader) -> Head | None:
+async def read_head(stream: Stream) -> Head | None:
     """The next head, or None at a clean end of the connection."""
-    try:
-        raw = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial:
-            raise BadMessageError("The connection ended inside a message head.") from None
+    raw = await stream.until(b"\r\n\r\n", MAX_HEAD_BYTES)
+    if raw is None and not stream.held:
         return None
-    except asyncio.LimitOverrunError:
-        raise BadMessageError("The message head is too long.") from None
+    if raw is None:
+        raise BadMessageError("The message head is too long, or the connection ended inside it.")
     first, *lines = raw[:-4].split(b"\r\n")
     start = first.split(b" ", 2)
     if len(start) < 3:
@@ -66,13 +68,22 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
 
 def _header(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon:
         raise BadMessageError("A header line is malformed.")
-    return name.lower(), value.strip(b" \t")
+    return _name(name), value.strip(b" \t")
+
+
+@functools.lru_cache(maxsize=512)  # the same few come again and again
+def _name(raw: bytes) -> bytes:
+    if not _TOKEN.fullmatch(raw):
+        raise BadMessageError("A header line is malformed.")
+    return raw.lower()
 
 
 def request_framing(head: Head) -> Framing:
     """How long a request's body is. Raises BadMessageError where two readers could disagree."""
+    if head.get(b"content-length") is None and head.get(b"transfer-encoding") is None:
+        return 0
     lengths = {value for key, value in head.headers if key == b"content-length"}
     coding = head.get(b"transfer-encoding")
     if coding is not None:
@@ -81,7 +92,7 @@ def request_framing(head: Head) -> Framing:
         return "chunked"
     if len(lengths) > 1 or not all(length.isdigit() for length in lengths):
         raise BadMessageError("The body's length is ambiguous.")
-    return int(lengths.pop()) if lengths else 0
+    return int(lengths.pop())
 
 
 def response_framing(head: Head, *, head_only: bool) -> Framing:

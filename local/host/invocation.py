@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 import uuid
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from azure.core.exceptions import AzureError
 from local.host.frames import Data, Message, from_wire, to_wire
 from local.host.functions import Function
 from local.host.outputs import Outputs
+from local.host.patience import Patience
 from local.host.pool import WorkerPool
 from local.host.process import WorkerGoneError, WorkerProcess
 
@@ -39,11 +41,15 @@ class Call:
         }
 
 
+def new_invocation_id() -> str:
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))  # a name, not a secret
+
+
 class Invoker:
     def __init__(self, pool: WorkerPool, outputs: Outputs, timeout_s: float | None) -> None:
         self._pool = pool
         self._outputs = outputs
-        self._timeout_s = timeout_s
+        self._patience = Patience(timeout_s)
         self._stopping = asyncio.Event()
 
     @property
@@ -62,7 +68,7 @@ class Invoker:
                 worker = await self._pool.pick()
             except WorkerGoneError:
                 return "gone"
-            outcome, error = await self.attempt(worker, call, str(uuid.uuid4()), retries, error)
+            outcome, error = await self.attempt(worker, call, new_invocation_id(), retries, error)
             policy = call.function.retry
             if outcome == "succeeded" or policy is None or not policy.allows(retries):
                 return outcome
@@ -84,11 +90,11 @@ class Invoker:
 
     async def _attempt(self, worker: WorkerProcess, call: Call, message: Message) -> tuple[Outcome, str]:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._patience.wait():
                 answer = await worker.invoke(message)
         except TimeoutError:
             worker.kill()
-            return "gone", f"Timed out after {self._timeout_s:g} s; the worker process was killed."
+            return "gone", f"Timed out after {self._patience.limit_s:g} s; the worker process was killed."
         except WorkerGoneError as gone:
             return "gone", str(gone)
         if not answer["ok"]:

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 
 from local.host.config import HostConfig, read_host_json
-from local.host.frames import Message, pack, read
+from local.host.frames import Line, Message
 
 _ROOT = Path(__file__).parents[2]
 _LAST_WORDS_S = 1.0
@@ -37,7 +37,9 @@ class WorkerProcess:
         self.functions: list[Message] = []
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._process = process
+        self._stopping = False
         self._pending: dict[str, asyncio.Future[Message]] = {}
+        self._first: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._tail: deque[str] = deque(maxlen=20)
 
     async def invoke(self, message: Message) -> Message:
@@ -46,7 +48,7 @@ class WorkerProcess:
             raise WorkerGoneError(f"Worker process {self.pid} is gone.")
         answer = self._pending[message["id"]] = asyncio.get_running_loop().create_future()
         try:
-            self._writer.write(pack(message))
+            self._line.send(message)
             return await answer
         finally:
             self._pending.pop(message["id"], None)
@@ -59,7 +61,8 @@ class WorkerProcess:
 
     async def stop(self, grace_s: float) -> None:
         """Close the line, which asks the worker to leave; kill it when it has not left in time."""
-        self._writer.close()
+        self._stopping = True
+        self._line.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.ended), grace_s)
         self.kill()
@@ -67,11 +70,13 @@ class WorkerProcess:
 
     async def attach(self, line: socket.socket, output: int, start_timeout_s: float) -> None:
         """Wait until the worker has indexed its app. Raises AppError with the reason when it cannot."""
-        reader, self._writer = await asyncio.open_connection(sock=line)
+        loop = asyncio.get_running_loop()
+        _, self._line = await loop.create_connection(lambda: Line(self._receive), sock=line)
+        self._line.closed.add_done_callback(self._hang_up)
         self._echoing = asyncio.create_task(self._echo(output))
         self._watching = asyncio.create_task(self._watch())
         try:
-            first: Message | None = await asyncio.wait_for(read(reader), start_timeout_s)
+            first: Message | None = await asyncio.wait_for(self._first, start_timeout_s)
         except TimeoutError:
             first = {"failed": f"The function app did not load within {start_timeout_s:g} s.", "trace": ""}
         if first is None or "failed" in first:
@@ -80,21 +85,27 @@ class WorkerProcess:
             raise AppError(_reason(first or {"failed": "the worker process ended.", "trace": "\n".join(self._tail)}))
         self.uri = first["ready"] or ""
         self.functions = first["functions"]
-        self._receiving = asyncio.create_task(self._receive(reader))
 
-    async def _receive(self, reader: asyncio.StreamReader) -> None:
-        while message := await read(reader):
-            self.proven = True
-            answer = self._pending.get(message["id"])
-            if answer is not None and not answer.done():
-                answer.set_result(message)
-        if not self._writer.is_closing():
-            self.kill()  # a worker that cannot answer is of no use
+    def _receive(self, message: Message) -> None:
+        if not self._first.done():
+            self._first.set_result(message)
+            return
+        self.proven = True
+        answer = self._pending.get(message["id"])
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def _hang_up(self, _: object) -> None:
+        """A worker that cannot answer is of no use."""
+        if not self._first.done():
+            self._first.set_result(None)
+        if self.alive and not self._stopping:
+            self.kill()
 
     async def _watch(self) -> None:
         code = await self._process.wait()
         self.kill()  # what the worker started must not outlive it, nor hold its output open
-        self._writer.close()
+        self._line.close()
         await asyncio.wait({self._echoing}, timeout=_LAST_WORDS_S)
         self._echoing.cancel()
         self.ended.set_result(code)

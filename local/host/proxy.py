@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-import uuid
-from typing import Any, Self
 
 from local.host.http1 import BadMessageError, ChunkScanner, Framing, Head, read_head, rendered, response_framing
-from local.host.invocation import Call, Invoker
+from local.host.invocation import Call, Invoker, new_invocation_id
+from local.host.patience import Patience, Wait
 from local.host.pool import WorkerPool
 from local.host.process import WorkerGoneError, WorkerProcess
 from local.host.requests import BLOCK_BYTES, BodyTooLargeError, Request
 from local.host.routes import Match
+from local.host.stream import Stream
 from local.host.upstream import Connection, Upstream
 
 _INVOCATION_ID = b"x-ms-invocation-id"
@@ -22,40 +22,11 @@ class _BrokenError(Exception):
     """The inner web server closed the connection, or said what is not HTTP, before its answer was complete."""
 
 
-class Patience:
-    """A time-out that begins anew whenever something moves, at the price of one assignment each time."""
-
-    def __init__(self, idle_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._idle_s = idle_s
-        self._timeout = asyncio.timeout(None)
-
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
-        self._moved = self._loop.time()
-        self._timer = self._loop.call_later(self._idle_s, self._look)
-        return self
-
-    async def __aexit__(self, *failure: Any) -> None:
-        self._timer.cancel()
-        await self._timeout.__aexit__(*failure)
-
-    def renew(self) -> None:
-        self._moved = self._loop.time()
-
-    def _look(self) -> None:
-        deadline = self._moved + self._idle_s
-        if self._loop.time() >= deadline:
-            self._timeout.reschedule(deadline)
-        else:
-            self._timer = self._loop.call_at(deadline, self._look)
-
-
 class Proxy:
     def __init__(self, pool: WorkerPool, invoker: Invoker, idle_s: float) -> None:
         self._pool = pool
         self._invoker = invoker
-        self._idle_s = idle_s
+        self._patience = Patience(idle_s)
         self._upstreams: dict[WorkerProcess, Upstream] = {}
         self._invocations: set[asyncio.Task[object]] = set()
 
@@ -63,8 +34,8 @@ class Proxy:
         """Have a function answer a request; True when the client's connection can go on."""
         try:
             connection = await self._connected()
-            async with Patience(self._idle_s) as patience:
-                return await _Exchange(self, connection, match, request, patience).run()
+            async with self._patience.wait() as wait:
+                return await _Exchange(self, connection, match, request, wait).run()
         except BodyTooLargeError:
             return request.answer(413)
         except BadMessageError:
@@ -103,28 +74,27 @@ class Proxy:
         """Run the function beside the forwarded request; the worker joins the two by the invocation id."""
         trace = [(request.head.get(name) or b"").decode("latin-1") for name in (b"traceparent", b"tracestate")]
         call = Call(match.route.function, ("http", dict(match.parameters)), trace=(trace[0], trace[1]))
-        task = asyncio.create_task(self._invoker.attempt(worker, call, invocation_id))
+        attempt = self._invoker.attempt(worker, call, invocation_id)
+        task = asyncio.Task(attempt, loop=asyncio.get_running_loop(), eager_start=True)
         self._invocations.add(task)
         task.add_done_callback(self._invocations.discard)
 
 
 class _Exchange:
-    def __init__(
-        self, proxy: Proxy, connection: Connection, match: Match, request: Request, patience: Patience
-    ) -> None:
+    def __init__(self, proxy: Proxy, connection: Connection, match: Match, request: Request, wait: Wait) -> None:
         self._proxy = proxy
         self._worker = connection.upstream.worker
         self._match = match
         self._request = request
-        self._patience = patience
-        self._invocation_id = str(uuid.uuid4())
+        self._wait = wait
+        self._invocation_id = new_invocation_id()
         self._finished = False
         self._connection = connection
 
     async def run(self) -> bool:
         pump: asyncio.Task[None] | None = None
         try:
-            self._write_head()
+            self._connection.stream.write(self._head() + self._request.at_hand())
             self._proxy.invoke(self._worker, self._match, self._request, self._invocation_id)
             if not self._request.body_done:
                 pump = asyncio.create_task(self._pump())
@@ -138,21 +108,21 @@ class _Exchange:
                 pump.cancel()
             self._leave()
 
-    def _write_head(self) -> None:
+    def _head(self) -> bytes:
         headers = self._request.head.forwardable(*_DROPPED)
         headers.append((_INVOCATION_ID, self._invocation_id.encode()))
         if self._request.framing == "chunked":
             headers.append((b"transfer-encoding", b"chunked"))
         method, target, _ = self._request.head.start
-        self._connection.writer.write(rendered(b"%b %b HTTP/1.1" % (method, target), headers))
+        return rendered(b"%b %b HTTP/1.1" % (method, target), headers)
 
     async def _pump(self) -> None:
         """Send the body on; a client that breaks the rules breaks the exchange, a server that has enough does not."""
         try:
             async for block in self._request.blocks():
-                self._connection.writer.write(block)
-                await self._connection.writer.drain()
-                self._patience.renew()
+                self._connection.stream.write(block)
+                await self._connection.stream.drain()
+                self._wait.renew()
         except ConnectionError:
             return
         except (BadMessageError, BodyTooLargeError):
@@ -164,7 +134,7 @@ class _Exchange:
         if head is None and self._connection.reused and self._request.framing == 0 and self._worker.alive:
             self._connection.abort()
             self._connection = await self._connection.upstream.open()
-            self._write_head()
+            self._connection.stream.write(self._head())
             head = await self._next_head()
         if head is None:
             raise _BrokenError("The connection ended before an answer.")
@@ -172,9 +142,9 @@ class _Exchange:
 
     async def _next_head(self) -> Head | None:
         try:
-            head = await read_head(self._connection.reader)
+            head = await read_head(self._connection.stream)
             while head is not None and head.start[1][:1] == b"1":
-                head = await read_head(self._connection.reader)
+                head = await read_head(self._connection.stream)
         except BadMessageError as error:
             raise _BrokenError(str(error)) from error
         except ConnectionError:
@@ -198,30 +168,29 @@ class _Exchange:
 
     async def _copy(self, framing: Framing, head: bytes) -> None:
         """Send head and body on. A body of known length is at hand already: its first bytes go out with the head."""
-        reader, writer = self._connection.reader, self._request.writer
+        source, client = self._connection.stream, self._request.stream
         scanner = ChunkScanner()
         left = framing if isinstance(framing, int) else None
         held = [head] if left else []
         if not left:
-            writer.write(head)
+            client.write(head)
         while left != 0 and not scanner.done:
-            data = await self._read(reader, BLOCK_BYTES if left is None else min(left, BLOCK_BYTES))
+            data = await self._read(source, BLOCK_BYTES if left is None else min(left, BLOCK_BYTES))
             if not data and framing == "until_close":
                 return
             if not data:
                 raise _BrokenError("The connection ended inside an answer.")
             payload = scanner.feed(data) if framing == "chunked" else [data]
-            writer.write(b"".join([*held, *([data] if self._request.modern else payload)]))
-            await writer.drain()
+            client.write(b"".join([*held, *([data] if self._request.modern else payload)]))
+            await client.drain()
             left = left - len(data) if left is not None else None
             held = []
-            self._patience.renew()
-        await writer.drain()
+            self._wait.renew()
 
     @staticmethod
-    async def _read(reader: asyncio.StreamReader, limit: int) -> bytes:
+    async def _read(source: Stream, limit: int) -> bytes:
         try:
-            return await reader.read(limit)
+            return await source.read(limit)
         except ConnectionError as error:
             raise _BrokenError(str(error)) from error
 

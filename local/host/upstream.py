@@ -3,8 +3,8 @@
 import asyncio
 from urllib.parse import urlsplit
 
-from local.host.http1 import MAX_HEAD_BYTES
 from local.host.process import WorkerGoneError, WorkerProcess
+from local.host.stream import Stream
 
 _IDLE_S = 4.0  # the inner server closes idle connections after 5 s; do not race with it
 _TRIES = 10
@@ -13,26 +13,21 @@ _MAX_DELAY_S = 0.25
 
 
 class Connection:
-    def __init__(self, upstream: "Upstream", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, upstream: "Upstream", stream: Stream) -> None:
         self.upstream = upstream
-        self.reader = reader
-        self.writer = writer
+        self.stream = stream
         self.reused = False
         self.idle_since = 0.0
 
-    @property
-    def usable(self) -> bool:
-        return not self.reader.at_eof() and not self.writer.is_closing() and self.reader.exception() is None
-
     def abort(self) -> None:
-        self.writer.transport.abort()
+        self.stream.abort()
 
 
 class Upstream:
     def __init__(self, worker: WorkerProcess) -> None:
         where = urlsplit(worker.uri)
         self.worker = worker
-        self._host, self._port = where.hostname, where.port
+        self._host, self._port = where.hostname or "", where.port or 0
         self._idle: list[Connection] = []
 
     async def connect(self) -> Connection:
@@ -40,7 +35,7 @@ class Upstream:
         oldest = asyncio.get_running_loop().time() - _IDLE_S
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since > oldest:
+            if connection.stream.open and not connection.stream.held and connection.idle_since > oldest:
                 return connection
             connection.abort()
         return await self.open()
@@ -59,8 +54,8 @@ class Upstream:
         delay = _FIRST_DELAY_S
         for tries_left in reversed(range(_TRIES)):
             try:
-                reader, writer = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
-                return Connection(self, reader, writer)
+                _, stream = await asyncio.get_running_loop().create_connection(Stream, self._host, self._port)
+                return Connection(self, stream)
             except OSError:
                 if not tries_left:
                     raise

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.host import protos
-from local.host.frames import Message, from_wire, pack, read, to_wire
+from local.host.frames import Line, Message, from_wire, to_wire
 
 _PR_SET_PDEATHSIG = 1
 _READY_POLL_S = 0.01
@@ -60,14 +60,17 @@ class _Worker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, fd: int) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=socket.socket(fileno=fd))
+        loop = asyncio.get_running_loop()
+        _, self._line = await loop.create_connection(lambda: Line(self._begin), sock=socket.socket(fileno=fd))
         if not await self._start():
-            return
-        while message := await read(reader):
-            task = asyncio.create_task(self._invoke(message))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._line.close()
+        await self._line.closed
         _end_quietly()
+
+    def _begin(self, message: Message) -> None:
+        task = asyncio.Task(self._invoke(message), loop=asyncio.get_running_loop(), eager_start=True)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _start(self) -> bool:
         self._runtime.start_threadpool_executor()
@@ -75,7 +78,7 @@ class _Worker:
         init = await self._call("worker_init_request", request)
         if init.result.status != protos.StatusResult.Success:
             error = init.result.exception
-            await self._send({"failed": error.message, "trace": error.stack_trace})
+            self._line.send({"failed": error.message, "trace": error.stack_trace})
             return False
         listing = await self._call("functions_metadata_request", None)
         functions: list[Any] = listing.function_metadata_results or []
@@ -87,7 +90,7 @@ class _Worker:
         uri = init.capabilities.get("HttpUri")
         if uri:
             await _until_listening(uri)
-        await self._send({"ready": uri, "functions": [_described(function) for function in functions]})
+        self._line.send({"ready": uri, "functions": [_described(function) for function in functions]})
         return True
 
     async def _call(self, kind: str, request: Any) -> Any:
@@ -106,7 +109,7 @@ class _Worker:
         outputs = [(binding.name, protos.plain_data(binding.data)) for binding in bindings]
         outputs.append(("$return", protos.plain_data(response.return_value)))
         answer["outputs"] = {name: to_wire(data) for name, data in outputs if data is not None}
-        await self._send(answer)
+        self._line.send(answer)
 
     def _request(self, message: Message) -> protos.Record:
         count, maximum, error = message["retry"]
@@ -124,10 +127,6 @@ class _Worker:
                 exception=protos.RpcException(message=error, stack_trace="", source=""),
             ),
         )
-
-    async def _send(self, message: Message) -> None:
-        self._writer.write(pack(message))
-        await self._writer.drain()
 
 
 def _end_quietly() -> None:
