@@ -1,11 +1,15 @@
 """The `documents` queue: from an event about a blob to an index that agrees with it."""
 
+import logging
+
 import azure.functions as func
 
 from functions.consumer import Delivery, consumer, poison_consumer
+from shared import wiring
 from shared.wire.messages import BlobMessage, DocumentMessage, ParkedMessage, parse_document_event
 
 bp = func.Blueprint()
+log = logging.getLogger(__name__)
 
 
 @bp.queue_trigger(arg_name="msg", queue_name="documents", connection="AzureWebJobsStorage")
@@ -18,3 +22,10 @@ async def index_document(delivery: Delivery[DocumentMessage | BlobMessage]) -> N
 @poison_consumer
 async def on_documents_poison(delivery: Delivery[ParkedMessage]) -> None:
     await delivery.platform.indexer.give_up(delivery.message, delivery.id)
+
+
+@bp.timer_trigger(arg_name="timer", schedule=wiring.reconcile_schedule())
+async def reconcile_documents(timer: func.TimerRequest) -> None:
+    """Finds what events missed, for a minute at most; the next run goes on from there."""
+    log.info("going round past_due=%s", timer.past_due)
+    await (await wiring.platform()).rounds.run()

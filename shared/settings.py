@@ -11,6 +11,9 @@ STORAGE = "AzureWebJobsStorage"
 """The host's own connection, which is ours too."""
 
 
+RECONCILE_SCHEDULE = "0 17 * * * *"
+
+
 class ConfigurationError(Exception):
     """A setting is missing, unknown or wrong. The message names it."""
 
@@ -86,7 +89,23 @@ class Settings(BaseModel):
     )
     idle_s: float = Field(default=60, gt=0, description="longest silence of a model in the middle of an answer")
     deadline_s: float = Field(default=220, gt=0, description="longest wait for a plain answer")
+    traces: str | None = Field(
+        default=None,
+        pattern=r"^file:///.+$",
+        description="write spans and metrics to this file, `file:///path`, and not to Application Insights",
+    )
+    trace_ratio: float = Field(default=1, ge=0, le=1, description="share of the traces that begin here to be recorded")
+    insights: str | None = Field(
+        default=None,
+        alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+        description="where spans and metrics go, with the app's identity",
+    )
     lease_s: float = Field(default=120, gt=0, description="how long a run holds a document before another may take it")
+    reconcile_schedule: str = Field(
+        default=RECONCILE_SCHEDULE,
+        pattern=r"^\S+( \S+){5}$",
+        description="when `reconcile_documents` looks for what events missed: six fields, seconds first",
+    )
 
     @model_validator(mode="after")
     def _deployments_have_their_own_ids(self) -> Self:
@@ -128,6 +147,18 @@ def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
     """Whether function_app registers the blob trigger; read alone, since indexing must not need the other settings."""
     environ = os.environ if environ is None else environ
     return environ.get(PREFIX + "BLOB_TRIGGER", "true").lower() not in ("false", "0")
+
+
+def reconcile_schedule(environ: Mapping[str, str] | None = None) -> str:
+    """When function_app has documents compared with blobs; read alone, as above."""
+    environ = os.environ if environ is None else environ
+    return environ.get(PREFIX + "RECONCILE_SCHEDULE", RECONCILE_SCHEDULE)
+
+
+def telemetry_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether anything is to be recorded; read alone, since spans begin before the other settings are needed."""
+    environ = os.environ if environ is None else environ
+    return any(environ.get(name) for name in (PREFIX + "TRACES", "APPLICATIONINSIGHTS_CONNECTION_STRING"))
 
 
 def _refuse_unresolved(found: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+from shared.ports.records import SYSTEM
+
 _FORBIDDEN = frozenset("/\\?#")  # what an id of a Cosmos DB item may not hold
 _MAX_NAME_LENGTH = 255
 
@@ -39,6 +41,8 @@ def parse_drop(blob_name: str) -> Drop | Ignored:
         return Ignored(f"{blob_name!r} is not of the form tenant/vector store/path.")
     if path.endswith("/"):
         return Ignored(f"{blob_name!r} names a directory.")
+    if tenant == SYSTEM:
+        return Ignored(f"{blob_name!r}: {tenant!r} is no tenant.")
     for part in (tenant, folder):
         if problem := _problem(part):
             return Ignored(f"{blob_name!r}: {part!r} {problem}.")

@@ -8,6 +8,7 @@ from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
 from shared.retrieval.blob_names import Drop, is_folder_name
 from shared.retrieval.first_sight import ensure, exists, new_document
+from shared.retrieval.tenants import Tenants
 
 _ROUNDS = 8
 
@@ -17,6 +18,7 @@ class Folders:
     stores: Records[VectorStoreRecord]
     folders: Records[FolderRecord]
     documents: Records[DocumentRecord]
+    tenants: Tenants
     clock: Clock
 
     async def claim(self, store: VectorStoreRecord) -> bool:
@@ -38,9 +40,17 @@ class Folders:
         except NotFoundError:
             return
 
+    async def store_fed_by(self, tenant: str, name: str) -> str | None:
+        """The store that a folder feeds; None where there is none yet. Makes nothing."""
+        try:
+            folder = (await self.folders.get(tenant, name)).value
+        except NotFoundError:
+            return None
+        return folder.store_id if await exists(self.stores, tenant, folder.store_id) else None
+
     async def adopt(self, drop: Drop, size_bytes: int) -> DocumentRecord:
         """The document of a dropped blob in the store of its folder, both made on first sight."""
-        store_id = await self._store_fed_by(drop.tenant, drop.folder)
+        store_id = await self._ensured_store(drop.tenant, drop.folder)
         file = FileRecord(
             id=drop.file_id,
             tenant=drop.tenant,
@@ -53,7 +63,7 @@ class Folders:
         )
         return (await ensure(self.documents, new_document(store_id, file, self.clock))).value
 
-    async def _store_fed_by(self, tenant: str, name: str) -> str:
+    async def _ensured_store(self, tenant: str, name: str) -> str:
         for _ in range(_ROUNDS):
             folder = (await ensure(self.folders, FolderRecord(name, tenant, self.clock.new_id("vs_")))).value
             if await exists(self.stores, tenant, folder.store_id) or await self._make_store(folder):
@@ -62,6 +72,7 @@ class Folders:
 
     async def _make_store(self, folder: FolderRecord) -> bool:
         """Make the store that a folder promises. False when the folder was released meanwhile: then none is made."""
+        await self.tenants.enter(folder.tenant)
         store = VectorStoreRecord(folder.store_id, folder.tenant, folder.id, created_at=self.clock.now())
         await ensure(self.stores, store)
         if await self._still_feeds(folder):

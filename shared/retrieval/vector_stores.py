@@ -44,6 +44,7 @@ class VectorStores:
             created_at=self.clock.now(),
             metadata=body.metadata or {},
         )
+        await self.folders.tenants.enter(caller.tenant)
         await self.stores.create(record)
         await self.folders.claim(record)
         return store_object(record, [await self.attachments.put(record.id, file) for file in files])

@@ -9,11 +9,14 @@ import asyncio
 from shared.ports.keys import Caller as Caller
 from shared.settings import ConfigurationError as ConfigurationError
 from shared.settings import blob_trigger_enabled as blob_trigger_enabled
+from shared.settings import reconcile_schedule as reconcile_schedule
 from shared.wiring.platform import Platform as Platform
 from shared.wiring.platform import Probe as Probe
+from shared.settings import telemetry_wanted
 
 _lock = asyncio.Lock()
 _platform: Platform | None = None
+_observed = False
 
 
 async def platform() -> Platform:
@@ -26,3 +29,15 @@ async def platform() -> Platform:
 
                 _platform = assemble()
     return _platform
+
+
+def observe() -> None:
+    """Have this process recorded, if the settings ask for it: before the first span, and once. Raises nothing."""
+    global _observed
+    if _observed:
+        return
+    _observed = True
+    if telemetry_wanted():
+        from shared.wiring.observation import start
+
+        start()

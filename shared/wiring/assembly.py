@@ -39,7 +39,10 @@ from shared.retrieval.generations import Builder, Parts
 from shared.retrieval.indexing import Indexer
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
+from shared.retrieval.repair import Repair
+from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
+from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
 from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
 from shared.tenancy.keys import KeyRing
@@ -99,6 +102,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         vector_stores=retrieval.vector_stores,
         attachments=retrieval.attachments,
         indexer=retrieval.indexer,
+        rounds=retrieval.rounds,
         usage=UsageReports(stores.ledger, clock),
         recorder=UsageRecorder(stores.ledger, blobs),
         queues=queues,
@@ -114,6 +118,7 @@ class _Retrieval:
     attachments: Attachments
     indexer: Indexer
     searcher: Searcher
+    rounds: Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ def _retrieval(
     stores: Stores, storage: _Storage, embedder: Embedder, indexing: _Indexing, clock: SystemClock
 ) -> _Retrieval:
     blobs, queues, chunks, documents = storage.blobs, storage.queues, stores.chunks, stores.documents
-    folders = Folders(stores.vector_stores, stores.folders, documents, clock)
+    tenants = Tenants(stores.tenants)
+    folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
     removal = Removal(documents, chunks)
     searcher = Searcher(stores.vector_stores, chunks, embedder)
     attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
@@ -147,6 +153,17 @@ def _retrieval(
         attachments=attachments,
         indexer=Indexer(documents, blobs, queues, folders, reconciler),
         searcher=searcher,
+        rounds=Rounds(
+            cursors=stores.cursors,
+            tenants=tenants,
+            stores=stores.vector_stores,
+            documents=documents,
+            blobs=blobs,
+            chunks=chunks,
+            folders=folders,
+            repair=Repair(documents, blobs, queues, folders, clock),
+            clock=clock,
+        ),
     )
 
 

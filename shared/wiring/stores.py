@@ -6,7 +6,15 @@ from pathlib import Path
 
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
-from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
+from shared.ports.records import (
+    CursorRecord,
+    DocumentRecord,
+    FileRecord,
+    FolderRecord,
+    Records,
+    TenantRecord,
+    VectorStoreRecord,
+)
 from shared.ports.usage import UsageLedger
 
 
@@ -16,6 +24,8 @@ class Stores:
     vector_stores: Records[VectorStoreRecord]
     folders: Records[FolderRecord]
     documents: Records[DocumentRecord]
+    tenants: Records[TenantRecord]
+    cursors: Records[CursorRecord]
     chunks: Chunks
     embeddings: EmbeddingCache
     ledger: UsageLedger
@@ -43,6 +53,8 @@ def _open_cosmos(location: str, dimensions: int) -> Stores:
         vector_stores=CosmosRecords(account, VectorStoreRecord),
         folders=CosmosRecords(account, FolderRecord),
         documents=CosmosRecords(account, DocumentRecord),
+        tenants=CosmosRecords(account, TenantRecord),
+        cursors=CosmosRecords(account, CursorRecord),
         chunks=CosmosChunks(account, dimensions=dimensions),
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
@@ -64,6 +76,8 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
         vector_stores=SqliteRecords(database, VectorStoreRecord),
         folders=SqliteRecords(database, FolderRecord),
         documents=SqliteRecords(database, DocumentRecord),
+        tenants=SqliteRecords(database, TenantRecord),
+        cursors=SqliteRecords(database, CursorRecord),
         chunks=SqliteChunks(database, dimensions=dimensions, embedding_model=embedding_model),
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),

@@ -31,6 +31,7 @@ def test_the_first_two_parts_are_tenant_and_store_and_the_rest_is_the_path(
         "",
         "a.pdf",
         "acme/a.pdf",
+        "_system/kb/a.pdf",
         "acme/kb/",
         "acme/kb/folder/",
         "/kb/a.pdf",

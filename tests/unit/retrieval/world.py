@@ -23,7 +23,14 @@ from shared.ports.blobs import DOCUMENTS
 from shared.ports.chunks import Chunk
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
-from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, VectorStoreRecord
+from shared.ports.records import (
+    CursorRecord,
+    DocumentRecord,
+    FileRecord,
+    FolderRecord,
+    TenantRecord,
+    VectorStoreRecord,
+)
 from shared.ports.usage import Source
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
@@ -36,7 +43,10 @@ from shared.retrieval.generations import Builder, Parts
 from shared.retrieval.indexing import Indexer
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
+from shared.retrieval.repair import Repair
+from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
+from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
 from shared.wire.files import FileForm, FileObject
 from shared.wire.messages import BlobMessage, parse_document_event
@@ -160,6 +170,7 @@ class Services:
     folders: Folders
     indexer: Indexer
     searcher: Searcher
+    rounds: Rounds
 
 
 @dataclass(slots=True)
@@ -173,6 +184,8 @@ class World:
     folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
     files: Any = field(default_factory=lambda: MemoryRecords(FileRecord))
     documents: Any = field(default_factory=lambda: MemoryRecords(DocumentRecord))
+    tenants: Any = field(default_factory=lambda: MemoryRecords(TenantRecord))
+    cursors: Any = field(default_factory=lambda: MemoryRecords(CursorRecord))
     embedder: Any = field(default_factory=WordsEmbedder)
     reader: Any = field(default_factory=ParagraphReader)
     lease_s: float = 60
@@ -191,7 +204,8 @@ class World:
 
         documents, blobs, chunks, embedder = map(fused, (self.documents, self.blobs, self.chunks, self.embedder))
         stores, files, queues = map(fused, (self.stores, self.files, self.queues))
-        folders = Folders(stores, fused(self.folders), documents, self.clock)
+        tenants = Tenants(fused(self.tenants))
+        folders = Folders(stores, fused(self.folders), documents, tenants, self.clock)
         removal = Removal(documents, chunks)
         attachments = Attachments(stores, files, documents, blobs, chunks, queues, removal, self.clock)
         searcher = Searcher(stores, chunks, embedder)
@@ -215,6 +229,17 @@ class World:
             folders=folders,
             indexer=Indexer(documents, blobs, queues, folders, reconciler),
             searcher=searcher,
+            rounds=Rounds(
+                cursors=fused(self.cursors),
+                tenants=tenants,
+                stores=stores,
+                documents=documents,
+                blobs=blobs,
+                chunks=chunks,
+                folders=folders,
+                repair=Repair(documents, blobs, queues, folders, self.clock),
+                clock=self.clock,
+            ),
         )
 
     async def upload(self, content: str | bytes, filename: str = "a.txt", caller: Caller = CALLER) -> FileObject:
