@@ -1,7 +1,7 @@
 """Blobs: the files themselves."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -14,9 +14,12 @@ DOCUMENTS = "documents"
 
 @dataclass(frozen=True, slots=True)
 class BlobProperties:
+    """`metadata` is what its uploader noted beside it. To change that changes the etag."""
+
     etag: str
     size_bytes: int
     content_type: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,13 @@ class Blobs(Protocol):
         ...
 
     async def upload(
-        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
+        self,
+        container: str,
+        name: str,
+        source: BinaryIO,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> BlobProperties:
         """Write the file's bytes from where it stands, replacing what was there, in constant memory."""
         ...

@@ -65,7 +65,9 @@ class DocumentRecord:
     """One file in one vector store: what is known of its index. `id` is `document_id(store_id, file_id)`.
 
     `generation` is the newest that any run has claimed; it only grows, also across deletion, which is why a deleted
-    document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`.
+    document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`. `acl` lists the
+    principals that may read it, empty for everyone; `inputs` is a digest of the attributes and acl that the generation
+    which answers was made with.
     """
 
     id: str
@@ -88,6 +90,8 @@ class DocumentRecord:
     attempts: int = 0
     last_error: LastError | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+    acl: tuple[str, ...] = ()
+    inputs: str = ""
     timings_ms: Mapping[str, int] = field(default_factory=dict[str, int])
     nudge: Nudge | None = None
 

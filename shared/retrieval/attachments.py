@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.errors import ConflictError, NotFoundError, OverloadedError, PreconditionFailedError
-from shared.ports.blobs import Blobs
+from shared.ports.blobs import DOCUMENTS, Blobs
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
@@ -19,6 +19,7 @@ from shared.ports.records import (
     document_id,
 )
 from shared.retrieval.first_sight import new_document
+from shared.retrieval.inputs import Inputs, digest, from_attributes
 from shared.retrieval.listing import Walk, page_of, route_of, walk
 from shared.retrieval.objects import STATUS, attached_file, list_page
 from shared.retrieval.removal import Removal
@@ -50,13 +51,16 @@ class Attachments:
     async def put(
         self, store_id: str, file: FileRecord, attributes: Mapping[str, Attribute] | None = None
     ) -> DocumentRecord:
+        """Attributes, where given, take the place of those it had: it is indexed anew with them, and answers with the
+        old ones until then. Raise InvalidRequestError for an acl that cannot be understood."""
+        inputs = None if attributes is None else from_attributes(attributes, file)
         fresh = new_document(store_id, file, self.clock)
         for _ in range(_ROUNDS):
             try:
-                document = await self._enter(fresh, attributes)
+                document = await self._enter(fresh, inputs)
             except PreconditionFailedError:
                 continue
-            if document.state != "ready":
+            if document.state != "ready" or document.inputs != digest(document):
                 await self._look_at(document)
             return document
         raise _busy(fresh.file_id)
@@ -135,14 +139,14 @@ class Attachments:
             raise _no_file(store_id, file_id)
         return stored
 
-    async def _enter(self, fresh: DocumentRecord, attributes: Mapping[str, Attribute] | None) -> DocumentRecord:
+    async def _enter(self, fresh: DocumentRecord, inputs: Inputs | None) -> DocumentRecord:
         try:
-            return (await self.documents.create(replace(fresh, attributes=attributes or {}))).value
+            return (await self.documents.create((inputs or Inputs()).laid_on(fresh))).value
         except ConflictError:
             stored = await self.documents.get(fresh.tenant, fresh.id)
         entered = _entered_again(stored.value, fresh)
-        if attributes is not None:
-            entered = replace(entered, attributes=attributes)
+        if inputs is not None and fresh.container != DOCUMENTS:
+            entered = inputs.laid_on(entered)
         if entered == stored.value:
             return entered
         return (await self.documents.replace(entered, if_match=stored.etag)).value

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.errors import DocumentError, NotFoundError, PreconditionFailedError
-from shared.ports.blobs import Blobs
+from shared.ports.blobs import DOCUMENTS, BlobProperties, Blobs
 from shared.ports.chunks import Chunk, Chunks
 from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, DocumentState, LastError
 from shared.retrieval.claims import Claim
 from shared.retrieval.embedding import PassageEmbedder
 from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.inputs import digest, from_metadata
 
 _FLOAT_BYTES = 4
 
@@ -65,7 +66,7 @@ class Builder:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def build(self, claim: Claim) -> None:
+    async def build(self, claim: Claim, blob: BlobProperties) -> None:
         """Leave the claimed document `ready`, or in the terminal state that says why it cannot be.
 
         Raise PreconditionFailedError when the blob or the record has changed meanwhile: decide again.
@@ -75,16 +76,25 @@ class Builder:
             path = Path(folder) / "content"
             with timings.stage("download"):
                 content_hash = await self._download(claim.document, path)
-            if content_hash == claim.document.content_hash:
-                await claim.write(_settled(claim.document, "ready"))
-                return
             try:
+                await self._take_inputs(claim, blob)
+                if (content_hash, digest(claim.document)) == (claim.document.content_hash, claim.document.inputs):
+                    await claim.write(_settled(claim.document, "ready"))
+                    return
                 with timings.stage("extract"):
                     extracted = await self._parts.extractor.extract(path, claim.document.filename)
             except DocumentError as error:
                 await self._refuse(claim, error)
                 return
         await self._publish(claim, extracted, content_hash, timings)
+
+    async def _take_inputs(self, claim: Claim, blob: BlobProperties) -> None:
+        """A drop's are in its metadata; an attached file's are on the record already."""
+        if claim.document.container != DOCUMENTS:
+            return
+        told = from_metadata(blob.metadata).laid_on(claim.document)
+        if told != claim.document:
+            await claim.write(told)
 
     async def _download(self, document: DocumentRecord, path: Path) -> str:
         container, name = document.container, document.blob_name
@@ -148,11 +158,14 @@ def _chunk(document: DocumentRecord, ordinal: int, passage: Passage, vector: tup
         page_start=passage.page_start,
         page_end=passage.page_end,
         headings=passage.headings,
+        acl=document.acl,
+        attributes=document.attributes,
     )
 
 
 def _settled(document: DocumentRecord, state: DocumentState) -> DocumentRecord:
-    return replace(document, state=state, claim=None, claimed_until=None, attempts=0, last_error=None)
+    settled = replace(document, state=state, claim=None, claimed_until=None, attempts=0, last_error=None)
+    return replace(settled, inputs=digest(document))
 
 
 def _state(error: DocumentError) -> DocumentState:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from shared.ports.records import DocumentRecord, DocumentState, FileRecord, LastError, VectorStoreRecord
+from shared.retrieval.inputs import shown
 from shared.wire.files import FileObject
 from shared.wire.lists import ListPage
 from shared.wire.vector_stores import AttachedFile, FileCounts, FileError, FileErrorCode, FileStatus, VectorStoreObject
@@ -73,7 +74,7 @@ def attached_file(document: DocumentRecord) -> AttachedFile:
         vector_store_id=document.store_id,
         status=STATUS[document.state],
         last_error=None if document.last_error is None else _file_error(document.last_error),
-        attributes=dict(document.attributes),
+        attributes=shown(document),
     )
 
 

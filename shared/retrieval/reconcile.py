@@ -10,6 +10,7 @@ from shared.ports.records import DocumentRecord, Records, Stored, VectorStoreRec
 from shared.retrieval.claims import Claims
 from shared.retrieval.first_sight import DroppedFiles, exists
 from shared.retrieval.generations import Builder
+from shared.retrieval.inputs import digest
 from shared.retrieval.objects import STATUS
 from shared.retrieval.removal import Removal
 
@@ -69,7 +70,7 @@ class Reconciler:
     async def _index(self, stored: Stored[DocumentRecord], blob: BlobProperties, delivery_id: str) -> None:
         claim = await self.claims.take(stored, blob.etag, delivery_id)
         async with claim:
-            await claim.keep(self.builder.build(claim))
+            await claim.keep(self.builder.build(claim, blob))
         await self.chunks.sweep(stored.value.tenant, stored.value.store_id, stored.value.id)
 
     async def _tidy(self, stored: Stored[DocumentRecord]) -> None:
@@ -88,7 +89,8 @@ class Reconciler:
 
 
 def _is_settled(document: DocumentRecord, blob_etag: str) -> bool:
-    """Nothing is left to do for this version of the blob. An upload never changes: what was detached stays out."""
+    """Nothing is left to do for this blob and these inputs. An upload never changes: what was detached stays out."""
     if document.state == "deleted" and document.container != DOCUMENTS:
         return True
-    return STATUS[document.state] != "in_progress" and document.blob_etag == blob_etag
+    current = document.blob_etag == blob_etag and document.inputs == digest(document)
+    return current and STATUS[document.state] != "in_progress"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from shared.ports.chunks import Chunks
 from shared.ports.records import DocumentRecord, Records, Stored
+from shared.retrieval.inputs import digest
 
 
 class Removal:
@@ -39,5 +40,6 @@ def _tombstone(document: DocumentRecord, blob_etag: str | None) -> DocumentRecor
         usage_bytes=0,
         attempts=0,
         last_error=None,
+        inputs=digest(document),
         timings_ms={},
     )

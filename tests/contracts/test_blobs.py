@@ -46,6 +46,16 @@ async def content(blobs: Blobs, container: str, name: str) -> bytes:
     return b"".join([piece async for piece in blobs.read(container, name)])
 
 
+async def test_azure_storage_gives_a_blob_another_etag_when_only_its_metadata_changes(
+    storage: StorageBlobs, storage_connection: str, container: str, source: BinaryIO
+) -> None:
+    before = await storage.upload(container, "a", source)
+    async with BlobServiceClient.from_connection_string(storage_connection, api_version=API_VERSION) as service:
+        await service.get_blob_client(container, "a").set_blob_metadata({"acl": "hr"})
+    after = await storage.head(container, "a")
+    assert (after.metadata, after.etag != before.etag) == ({"acl": "hr"}, True)
+
+
 class TestEveryAdapter:
     async def test_what_is_uploaded_is_what_head_and_read_tell(
         self, blobs: Blobs, container: str, source: BinaryIO
@@ -54,6 +64,16 @@ class TestEveryAdapter:
         assert await blobs.head(container, "t/a") == uploaded
         assert (uploaded.size_bytes, uploaded.content_type) == (13, "text/plain")
         assert await content(blobs, container, "t/a") == b"first version"
+
+    async def test_metadata_comes_back_and_a_change_of_it_is_a_change_of_the_blob(
+        self, blobs: Blobs, container: str, source: BinaryIO
+    ) -> None:
+        first = await blobs.upload(container, "a", source, metadata={"acl": "hr, legal", "attr_Year": "2024"})
+        assert (await blobs.head(container, "a")).metadata == {"acl": "hr, legal", "attr_Year": "2024"}
+        source.seek(0)
+        second = await blobs.upload(container, "a", source, metadata={"acl": "hr"})
+        assert (await blobs.head(container, "a")) == second
+        assert first.etag != second.etag
 
     async def test_names_hold_any_characters(self, blobs: Blobs, container: str, source: BinaryIO) -> None:
         name = "acme/kb/Über uns & 100 % (v1) + #1?.pdf"

@@ -1,7 +1,7 @@
 """Blobs in a dictionary, whole."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -24,10 +24,17 @@ class MemoryBlobs:
         return self._find(container, name)[0]
 
     async def upload(
-        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
+        self,
+        container: str,
+        name: str,
+        source: BinaryIO,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> BlobProperties:
         content = await asyncio.to_thread(source.read)
-        written = BlobProperties(f'"0x{next(self._etags):X}"', len(content), content_type or _DEFAULT_TYPE)
+        etag = f'"0x{next(self._etags):X}"'
+        written = BlobProperties(etag, len(content), content_type or _DEFAULT_TYPE, dict(metadata or {}))
         self._blobs[container, name] = written, content
         return written
 

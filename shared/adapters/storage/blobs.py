@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,18 +34,26 @@ class StorageBlobs:
     async def head(self, container: str, name: str) -> BlobProperties:
         with _translated(container, name):
             found = await self._blob(container, name).get_blob_properties()
-            return BlobProperties(_quoted(found.etag), found.size, found.content_settings.content_type)
+            kind, metadata = found.content_settings.content_type, dict(found.metadata or {})
+            return BlobProperties(_quoted(found.etag), found.size, kind, metadata)
 
     async def upload(
-        self, container: str, name: str, source: BinaryIO, *, content_type: str | None = None
+        self,
+        container: str,
+        name: str,
+        source: BinaryIO,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> BlobProperties:
         start, size = await asyncio.to_thread(_extent, source)
+        promised = BlobProperties("", size, content_type or _DEFAULT_TYPE, dict(metadata or {}))
         try:
-            return await self._write(container, name, source, size, content_type or _DEFAULT_TYPE)
+            return await self._write(container, name, source, promised)
         except NotFoundError:
             await self._create(container)
             await asyncio.to_thread(source.seek, start)
-            return await self._write(container, name, source, size, content_type or _DEFAULT_TYPE)
+            return await self._write(container, name, source, promised)
 
     async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
         try:
@@ -93,17 +102,18 @@ class StorageBlobs:
     async def _open(self, container: str, name: str, **conditions: Any) -> "StorageStreamDownloader[bytes]":
         return await self._blob(container, name).download_blob(max_concurrency=1, encoding=None, **conditions)
 
-    async def _write(self, container: str, name: str, source: BinaryIO, size: int, content_type: str) -> BlobProperties:
+    async def _write(self, container: str, name: str, source: BinaryIO, promised: BlobProperties) -> BlobProperties:
         from azure.storage.blob import ContentSettings
 
         with _translated(container, name):
             written = await self._blob(container, name).upload_blob(
                 _Source(source),  # pyright: ignore[reportArgumentType] -- it awaits `read`, its types forget to say so
-                length=size,
+                length=promised.size_bytes,
                 overwrite=True,
-                content_settings=ContentSettings(content_type=content_type),
+                metadata=dict(promised.metadata),
+                content_settings=ContentSettings(content_type=promised.content_type),
             )
-        return BlobProperties(_quoted(str(written["etag"])), size, content_type)
+        return replace(promised, etag=_quoted(str(written["etag"])))
 
     async def _create(self, container: str) -> None:
         from azure.core.exceptions import ResourceExistsError

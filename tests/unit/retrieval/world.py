@@ -247,10 +247,10 @@ class World:
         form = FileForm(file=Upload(filename, "text/plain", len(raw), BytesIO(raw)), purpose="assistants")
         return await self.services.files.create(caller, form)
 
-    async def drop(self, name: str, content: str | bytes) -> None:
+    async def drop(self, name: str, content: str | bytes, **metadata: str) -> None:
         """A blob into `documents`, with its event."""
         raw = content.encode() if isinstance(content, str) else content
-        await self.blobs.upload(DOCUMENTS, name, BytesIO(raw))
+        await self.blobs.upload(DOCUMENTS, name, BytesIO(raw), metadata=metadata)
         await self.announce(name)
 
     async def remove(self, name: str) -> None:
