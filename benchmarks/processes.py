@@ -139,6 +139,15 @@ def rss_mb(pids: Iterable[int]) -> float:
     return total
 
 
+def anonymous_mb(pid: int) -> float:
+    """What a process keeps in memory of its own, without pages of files that it has mapped (proc_pid_status(5))."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / str(pid) / "status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
 def _fields(stat: Path) -> list[str]:
     """The fields of /proc/<pid>/stat after the name: state, ppid, ... (proc_pid_stat(5), minus three)."""
     return stat.read_text().rpartition(")")[2].split()
