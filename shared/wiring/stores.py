@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.adapters.entra import Identity
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
 from shared.ports.records import (
@@ -32,22 +33,22 @@ class Stores:
     close: Callable[[], Awaitable[None]]
 
 
-def open_stores(location: str, embedding_model: str, dimensions: int) -> Stores:
+def open_stores(location: str, embedding_model: str, dimensions: int, identity: Identity) -> Stores:
     """`sqlite:///path`, three slashes before a relative path and four before an absolute one; or
     `cosmos:https://account…`, whose path may name the database. An adapter's own packages load on first use."""
     if location.startswith("cosmos:"):
-        return _open_cosmos(location, dimensions)
+        return _open_cosmos(location, dimensions, identity)
     return _open_sqlite(location, embedding_model, dimensions)
 
 
-def _open_cosmos(location: str, dimensions: int) -> Stores:
+def _open_cosmos(location: str, dimensions: int, identity: Identity) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.usage import CosmosUsageLedger
 
-    account = CosmosAccount.at(location)
+    account = CosmosAccount.at(location, identity)
     return Stores(
         files=CosmosRecords(account, FileRecord),
         vector_stores=CosmosRecords(account, VectorStoreRecord),

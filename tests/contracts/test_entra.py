@@ -9,6 +9,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from shared.adapters.cosmos.account import CosmosAccount
+from shared.adapters.cosmos.partition import Partition
 from shared.adapters.entra import MODELS_SCOPE, Identity
 from shared.adapters.models import HttpModels
 from shared.adapters.storage.auth import StorageAccount
@@ -23,6 +25,7 @@ class Directory:
 
     def __init__(self, *lives_s: float | None) -> None:
         self.lives_s = list(lives_s)
+        self.refusal = "no identity endpoint"
         self.asked: list[tuple[str, ...]] = []
         self.open = asyncio.Event()
         self.open.set()
@@ -34,7 +37,7 @@ class Directory:
         await self.open.wait()
         life_s = self.lives_s.pop(0)
         if life_s is None:
-            raise ClientAuthenticationError("no identity endpoint")
+            raise ClientAuthenticationError(self.refusal)
         return AccessToken(f"token-{number}", int(time.time() + life_s))
 
     async def close(self) -> None:
@@ -105,6 +108,36 @@ class TestModels:
         models = HttpModels(lambda: http, identity.bearer(MODELS_SCOPE))
         with pytest.raises(OverloadedError, match="No token"):
             await models.post(Deployment("d", "https://x", "azure", "m"), "responses", b"", deadline_s=5)
+
+
+class TestCosmos:
+    """Nobody listens at the account: what is asked of the directory before that is all that is looked at."""
+
+    ACCOUNT = "https://127.0.0.1:9"
+
+    async def read(self, directory: Directory) -> None:
+        account = CosmosAccount(self.ACCOUNT, Identity(credential=directory), retry_s=0.001)
+        with pytest.raises(CapacityError):
+            await Partition(account, "records", "t").read("a")
+        await account.close()
+        assert not directory.closed
+
+    async def test_the_shared_identity_is_asked_for_the_account_once_and_left_open(self) -> None:
+        directory = Directory(3600)
+        await self.read(directory)
+        assert directory.asked == [("https://127.0.0.1/.default",)]
+
+    async def test_a_directory_that_does_not_know_the_account_is_asked_for_all_accounts(self) -> None:
+        directory = Directory(None, 3600, *[None] * 9)
+        directory.refusal = "AADSTS500011: The resource principal was not found in the tenant."
+        await self.read(directory)
+        assert directory.asked[:2] == [("https://127.0.0.1/.default",), ("https://cosmos.azure.com/.default",)]
+
+    async def test_no_token_is_a_lack_of_capacity_and_nothing_is_sent(self) -> None:
+        account = CosmosAccount(self.ACCOUNT, Identity(credential=Directory(None)), retry_s=0.001)
+        with pytest.raises(CapacityError, match="No token"):
+            await Partition(account, "records", "t").read("a")
+        await account.close()
 
 
 class TestTokens:

@@ -236,7 +236,7 @@ class TestRefusals:
         assert (await files.get("t", "f")).value.id == "f"
 
     async def test_an_account_that_cannot_be_reached_is_a_lack_of_capacity(self) -> None:
-        account = CosmosAccount("http://127.0.0.1:9", key="a2V5", retry_s=0.001)
+        account = CosmosAccount("http://127.0.0.1:9", "a2V5", retry_s=0.001)
         with pytest.raises(OverloadedError):
             await CosmosRecords(account, FileRecord).list("t")
         await account.close()

@@ -10,7 +10,8 @@ from shared.adapters.cosmos import containers, names, operations, passages
 from shared.adapters.cosmos.account import DATABASE, EMULATOR_KEY, CosmosAccount
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.partition import Partition
-from shared.errors import CapacityError, InvalidRequestError, TooLargeError
+from shared.adapters.entra import Identity
+from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports.records import FileRecord
 from shared.settings import ConfigurationError, Settings
 from shared.wiring.stores import open_stores
@@ -91,22 +92,12 @@ class TestContainers:
 
 class TestAccounts:
     def test_a_location_names_account_and_database(self) -> None:
-        account = CosmosAccount.at("cosmos:https://mine.documents.azure.com:443/other")
+        identity = Identity()
+        account = CosmosAccount.at("cosmos:https://mine.documents.azure.com:443/other", identity)
         assert vars(account)["_url"] == "https://mine.documents.azure.com:443"
-        assert (vars(account)["_database"], vars(account)["_key"]) == ("other", None)
-        emulator = CosmosAccount.at("cosmos:http://127.0.0.1:8081/")
-        assert (vars(emulator)["_database"], vars(emulator)["_key"]) == (DATABASE, EMULATOR_KEY)
-
-    async def test_without_a_key_the_apps_identity_is_asked_and_its_silence_is_a_lack_of_capacity(
-        self, monkeypatch: pytest.MonkeyPatch, fake: FakeCosmos
-    ) -> None:
-        # As on a machine that has no identity at all: only the environment is asked, and it is empty.
-        monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
-        account = CosmosAccount(fake.url, retry_s=0.001)
-        with pytest.raises(CapacityError):
-            await Partition(account, "records", "t").read("a")
-        await account.close()
-        assert fake.journal.entries == []
+        assert (vars(account)["_database"], vars(account)["_credential"]) == ("other", identity)
+        emulator = CosmosAccount.at("cosmos:http://127.0.0.1:8081/", identity)
+        assert (vars(emulator)["_database"], vars(emulator)["_credential"]) == (DATABASE, EMULATOR_KEY)
 
     async def test_closing_what_was_never_opened_is_fine_and_an_account_reopens(
         self, fake: FakeCosmos, account: CosmosAccount
@@ -118,8 +109,8 @@ class TestAccounts:
 
     def test_nothing_of_the_sdk_is_loaded_before_it_is_used(self) -> None:
         code = (
-            "import sys; from shared.wiring.stores import open_stores;"
-            "open_stores('cosmos:https://a.documents.azure.com', 'm', 4);"
+            "import sys; from shared.adapters.entra import Identity; from shared.wiring.stores import open_stores;"
+            "open_stores('cosmos:https://a.documents.azure.com', 'm', 4, Identity());"
             "print([name for name in sys.modules if name.startswith(('azure.', 'aiohttp'))])"
         )
         ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -148,7 +139,7 @@ class TestSettings:
 
 
 async def test_a_cosmos_store_is_opened_by_its_location(fake: FakeCosmos) -> None:
-    stores = open_stores(f"cosmos:{fake.url}", "m", DIMENSIONS)
+    stores = open_stores(f"cosmos:{fake.url}", "m", DIMENSIONS, Identity())
     await stores.files.create(file_record("f"))
     assert isinstance((await stores.files.get("t", "f")).value, FileRecord)
     assert await stores.chunks.list("t", "s", "d") == []

@@ -21,6 +21,7 @@ from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
+from shared.adapters.entra import Identity
 from shared.errors import ConflictError, NotFoundError, PreconditionFailedError
 from shared.ports.records import FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, Y, chunk, event, file_record
@@ -36,9 +37,10 @@ pytestmark = [
 
 @pytest.fixture
 async def live() -> AsyncIterator[CosmosAccount]:
-    account = CosmosAccount.at(LOCATION)
-    yield account
-    await account.close()
+    async with Identity() as identity:
+        account = CosmosAccount.at(LOCATION, identity)
+        yield account
+        await account.close()
 
 
 @pytest.fixture

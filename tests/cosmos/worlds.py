@@ -40,7 +40,7 @@ def definitions(dimensions: int) -> list[dict[str, object]]:
 @asynccontextmanager
 async def account(fake: FakeCosmos) -> AsyncIterator[CosmosAccount]:
     """As wiring opens it, but with no waits to speak of."""
-    opened = CosmosAccount(fake.url, key=EMULATOR_KEY, retry_s=0.001)
+    opened = CosmosAccount(fake.url, EMULATOR_KEY, retry_s=0.001)
     try:
         yield opened
     finally:

@@ -17,27 +17,33 @@ EMULATOR_KEY = "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPM
 
 
 class CosmosAccount:
-    """`key` is for emulators; without one the identity of the app authorises (DefaultAzureCredential).
+    """`credential` is the key of an emulator, or the process's identity, which is its giver's to close.
 
     `retry_s` is the first wait before an attempt is repeated, where the service names none.
     """
 
-    def __init__(self, url: str, *, database: str = DATABASE, key: str | None = None, retry_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        url: str,
+        credential: "str | AsyncTokenCredential",
+        *,
+        database: str = DATABASE,
+        retry_s: float = 0.05,
+    ) -> None:
         self.retry_s = retry_s
         self._url = url
+        self._credential = credential
         self._database = database
-        self._key = key
         self._opening = asyncio.Lock()
-        self._credential: AsyncTokenCredential | None = None
         self._client: CosmosClient | None = None
         self._containers: dict[str, ContainerProxy] = {}
 
     @classmethod
-    def at(cls, location: str) -> Self:
+    def at(cls, location: str, identity: "AsyncTokenCredential") -> Self:
         """`cosmos:https://account…` with an optional path that names the database; over http, an emulator's."""
         url = urlsplit(location.removeprefix("cosmos:"))
-        key = EMULATOR_KEY if url.scheme == "http" else None
-        return cls(f"{url.scheme}://{url.netloc}", database=url.path.strip("/") or DATABASE, key=key)
+        credential = EMULATOR_KEY if url.scheme == "http" else identity
+        return cls(f"{url.scheme}://{url.netloc}", credential, database=url.path.strip("/") or DATABASE)
 
     async def container(self, name: str) -> "ContainerProxy":
         """Raise AzureError when the account cannot be reached, PlatformError when the container is missing."""
@@ -50,9 +56,7 @@ class CosmosAccount:
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
-        if self._credential is not None:
-            await self._credential.close()
-        self._client = self._credential = None
+        self._client = None
         self._containers.clear()
 
     async def _find(self, name: str) -> "ContainerProxy":
@@ -72,16 +76,16 @@ class CosmosAccount:
 
         # Both would repeat requests unseen, writes too. Repeating is ours, all but a 429; the account has one region.
         options: dict[str, Any] = {"enable_endpoint_discovery": False, "retry_total": 0}
-        client = CosmosClient(self._url, self._key or self._identity(), enable_compact_utf8_item_writes=True, **options)
+        client = CosmosClient(self._url, self._shown(), enable_compact_utf8_item_writes=True, **options)
         try:
             return await client.__aenter__()
         except BaseException:
             await client.close()
             raise
 
-    def _identity(self) -> "AsyncTokenCredential":
-        if self._credential is None:
-            from azure.identity.aio import DefaultAzureCredential
+    def _shown(self) -> "str | AsyncTokenCredential":
+        if isinstance(self._credential, str):
+            return self._credential
+        from shared.adapters.cosmos.tokens import CosmosTokens
 
-            self._credential = DefaultAzureCredential()
-        return self._credential
+        return CosmosTokens(self._credential)
