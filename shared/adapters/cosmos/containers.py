@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-RECORDS, CHUNKS, USAGE, CACHE = "records", "chunks", "usage", "cache"
+RECORDS, CHUNKS, USAGE, LIMITS, CACHE = "records", "chunks", "usage", "limits", "cache"
 
 EVENT_TTL_S = 40 * 86400
 """Longer than a message may wait in a queue and be replayed from poison, so that a replay still meets its event."""
@@ -71,5 +71,6 @@ CONTAINERS = (
         ("/kind/?", "/operation/?", "/hour_s/?", "/at_s/?"),
         default_ttl_s=_KEEP_UNLESS_TOLD,
     ),
+    Container(LIMITS, "/scope", (), default_ttl_s=_KEEP_UNLESS_TOLD),
     Container(CACHE, "/pk", (), default_ttl_s=_KEEP_UNLESS_TOLD),
 )

@@ -14,6 +14,7 @@ from shared.adapters.cosmos import failures
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.failures import Failure, RejectedError
 from shared.adapters.cosmos.operations import Item, Operation, check, size_bytes
+from shared.tracing import measures
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
@@ -27,10 +28,11 @@ _LONGEST_WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`charge` is in request units, over all attempts whose answers we saw."""
+    """`charge` is in request units, over all attempts whose answers we saw; `date` is the last one's header."""
 
     items: Sequence[dict[str, Any]]
     charge: float
+    date: str | None = None
 
     @property
     def item(self) -> dict[str, Any]:
@@ -42,9 +44,11 @@ class _Charges:
 
     def __init__(self) -> None:
         self.total = 0.0
+        self.date: str | None = None
 
     def __call__(self, headers: Mapping[str, str], *_: object) -> None:
         self.total += failures.charge(headers)
+        self.date = headers.get("Date")
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class Partition:
         async def attempt(container: "ContainerProxy", charges: _Charges) -> Sequence[dict[str, Any]]:
             return [dict(await container.read_item(item_id, self.key, response_hook=charges))]
 
-        return await self._run(attempt, writes=False)
+        return await self._run("read", attempt, writes=False)
 
     async def create(self, item: Item) -> Answer:
         size_bytes(item)
@@ -82,7 +86,7 @@ class Partition:
         async def attempt(container: "ContainerProxy", charges: _Charges) -> Sequence[dict[str, Any]]:
             return [dict(await container.create_item(dict(item), response_hook=charges))]
 
-        return await self._run(attempt, writes=True)
+        return await self._run("create", attempt, writes=True)
 
     async def replace(self, item: Item, *, etag: str) -> Answer:
         size_bytes(item)
@@ -91,14 +95,14 @@ class Partition:
             fence = _unless_modified(etag)
             return [dict(await container.replace_item(item["id"], dict(item), response_hook=charges, **fence))]
 
-        return await self._run(attempt, writes=True)
+        return await self._run("replace", attempt, writes=True)
 
     async def delete(self, item_id: str, *, etag: str) -> Answer:
         async def attempt(container: "ContainerProxy", charges: _Charges) -> Sequence[dict[str, Any]]:
             await container.delete_item(item_id, self.key, response_hook=charges, **_unless_modified(etag))
             return []
 
-        return await self._run(attempt, writes=True)
+        return await self._run("delete", attempt, writes=True)
 
     async def batch(self, operations: Sequence[Operation]) -> Answer:
         """All of them happen, in order, or none."""
@@ -108,14 +112,14 @@ class Partition:
             arguments = [operation.arguments() for operation in operations]
             return await container.execute_item_batch(arguments, self.key, response_hook=charges)
 
-        return await self._run(attempt, writes=True)
+        return await self._run("batch", attempt, writes=True)
 
     async def query(self, sql: str, parameters: Mapping[str, object]) -> Answer:
         """All pages of it, each repeated by itself."""
         items: list[dict[str, Any]] = []
         charge, position = 0.0, _Position()
         while not position.at_end:
-            page = await self._run(_page(self.key, sql, parameters, position), writes=False)
+            page = await self._run("query", _page(self.key, sql, parameters, position), writes=False)
             items += page.items
             charge += page.charge
         return Answer(items, charge)
@@ -133,14 +137,21 @@ class Partition:
             )
             return [item async for item in found]
 
-        return await self._run(attempt, writes=False)
+        return await self._run("ranked", attempt, writes=False)
 
-    async def _run(self, attempt: _Attempt, *, writes: bool) -> Answer:
-        charges, doubtful = _Charges(), False
+    async def _run(self, operation: str, attempt: _Attempt, *, writes: bool) -> Answer:
+        charges = _Charges()
+        try:
+            return await self._repeated(attempt, charges, writes=writes)
+        finally:
+            measures.request_charge(charges.total, operation=operation, container=self._container)
+
+    async def _repeated(self, attempt: _Attempt, charges: _Charges, *, writes: bool) -> Answer:
+        doubtful = False
         for number in range(1, _ATTEMPTS + 1):
             outcome = await self._try(attempt, charges)
             if not isinstance(outcome, Failure):
-                return Answer(outcome, charges.total)
+                return Answer(outcome, charges.total, charges.date)
             charges.total += outcome.charge
             if outcome.verdict:
                 raise RejectedError(outcome, doubtful=doubtful) from outcome.cause

@@ -102,9 +102,13 @@ CREATE TABLE cached_embeddings (
 CREATE INDEX cached_embeddings_by_expiry ON cached_embeddings (expires_s);
 """
 
+_RATES = """
+CREATE TABLE rates (scope TEXT PRIMARY KEY, tat REAL NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE)
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)

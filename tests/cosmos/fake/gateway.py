@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterable, Mapping
+from email.utils import formatdate
 from typing import Any, Self
 
 from aiohttp import web
@@ -114,6 +115,7 @@ class FakeCosmos:
             answer = self._answer(asked, fault, self._find(request))
         except RefusalError as refusal:
             answer = _refused(refusal)
+        answer.headers["Date"] = formatdate(self.now(), usegmt=True)
         charge = float(answer.headers["x-ms-request-charge"])
         self.journal.entries.append(Entry(asked.kind, asked.container, headers, body, answer.status, charge))
         if fault is not None and fault.status == 0 and request.transport is not None:
