@@ -42,6 +42,12 @@ class ModelSettings(BaseModel):
     deployments: tuple[DeploymentSettings, ...] = Field(min_length=1)
     context_tokens: int = Field(default=128_000, gt=0)
     dimensions: int | None = Field(default=None, gt=0)
+    languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="what an embedding model knows, as ISO 639-1 codes; questions in others are searched by their"
+        " words. Default: all",
+    )
 
     @model_validator(mode="after")
     def _embedding_has_dimensions(self) -> Self:

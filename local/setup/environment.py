@@ -21,7 +21,11 @@ def local_catalogue(port: int, key: str) -> str:
         deployment = {"id": f"local-{model}", "endpoint": endpoint, "kind": "openai", "model": model, "api_key": key}
         return {"deployments": [deployment], **facts}
 
-    sizes = {"context_tokens": catalogue.MAX_TOKENS, "dimensions": catalogue.DIMENSIONS}
+    sizes = {
+        "context_tokens": catalogue.MAX_TOKENS,
+        "dimensions": catalogue.DIMENSIONS,
+        "languages": catalogue.LANGUAGES,
+    }
     models = {
         catalogue.CHAT: served(catalogue.CHAT, kind="chat", context_tokens=catalogue.CONTEXT_TOKENS),
         catalogue.EMBEDDING: served(catalogue.EMBEDDING, kind="embedding", **sizes),

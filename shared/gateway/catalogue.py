@@ -17,6 +17,7 @@ class Model:
     deployments: tuple[Deployment, ...]
     context_tokens: int
     dimensions: int | None = None
+    languages: tuple[str, ...] | None = None
 
 
 class Catalogue:

@@ -1,6 +1,6 @@
 """From ranked lists of chunks to passages: reciprocal rank fusion, one of each text, neighbours made whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.ports.chunks import Chunk
@@ -64,14 +64,6 @@ def fused_scores(lists: Sequence[RankedList]) -> dict[str, float]:
         for rank, chunk_id in enumerate(ranked.ids, 1):
             scores[chunk_id] = scores.get(chunk_id, 0.0) + ranked.weight / (_K + rank) / best
     return scores
-
-
-def distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """Of chunks that say the same, only the first."""
-    seen: dict[str, Hit] = {}
-    for hit in hits:
-        seen.setdefault(" ".join(hit.chunk.text.split()), hit)
-    return list(seen.values())
 
 
 def merged(hits: Sequence[Hit]) -> list[Passage]:

@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import sumprod
 
 from shared.errors import NotFoundError
 from shared.ports.chunks import Candidates, Chunk, Chunks
+from shared.ports.filters import Filter
 from shared.ports.keys import Caller
 from shared.ports.models import Embedder
 from shared.ports.records import Records, VectorStoreRecord, document_id
-from shared.retrieval.fusion import Hit, Passage, RankedList, Weights, distinct, fused_scores, merged
+from shared.retrieval.duplicates import first_of_each
+from shared.retrieval.fusion import Hit, Passage, RankedList, Weights, fused_scores, merged
+from shared.retrieval.languages import Languages
 from shared.retrieval.words import content_words, coverage
 
 _POOL = 4
 """Candidates of each list for each passage that is wanted: fusion needs to see beyond the first."""
 
 _LEAST_POOL = 20
+_FILLS_UP = 1e-9
+"""A weight that orders what no other list has, and changes nothing else."""
 
 
 def _minilm_similarities() -> dict[int, float]:
@@ -59,6 +65,18 @@ class _Asked:
     text: str
     vector: tuple[float, ...]
     store_id: str
+    known: bool
+    """Whether the embedding model knows the language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Which chunks of a store may be found, and how many of each list."""
+
+    caller: Caller
+    pool: int
+    file_ids: Sequence[str] | None
+    filters: Filter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,7 @@ class Searcher:
     embedder: Embedder
     weights: Weights = field(default_factory=Weights)
     relevance: Relevance = field(default_factory=Relevance)
+    languages: Languages = field(default_factory=Languages)
 
     async def search(
         self,
@@ -79,27 +98,34 @@ class Searcher:
         strictness: int | None = None,
         score_threshold: float | None = None,
         file_ids: Sequence[str] | None = None,
+        filters: Filter | None = None,
+        weights: Weights | None = None,
     ) -> tuple[Passage, ...]:
         """The best chunks, at most `limit`, neighbours merged into one passage; best first.
 
         `strictness` (1 to 5) drops what is not relevant (see Relevance), `score_threshold` what ranks low; without
-        either, something is found in any store that holds something. `file_ids` narrows to those files.
+        either, something is found in any store that holds something. `file_ids` narrows to those files, `filters` to
+        those with such attributes. Where the embedding model does not know the language of a query, meaning only
+        fills up what words have not found; `weights`, if given, count as they are.
         Raise NotFoundError for a missing store, CapacityError, UpstreamError.
         """
         queries = (query,) if isinstance(query, str) else tuple(query)
         await asyncio.gather(*(self._require(caller.tenant, store_id) for store_id in store_ids))
         embedded = await self.embedder.embed(caller, queries, source="retrieval")
         pairs = list(zip(queries, embedded.vectors, strict=True))
-        asked = [_Asked(text, vector, store_id) for text, vector in pairs for store_id in store_ids]
-        pool = max(_LEAST_POOL, _POOL * limit)
-        found = await asyncio.gather(*(self._candidates(caller, one, pool, file_ids) for one in asked))
-        hits = self._ranked([(one, candidates) for one, candidates in zip(asked, found, strict=True)], queries)
+        known = {text: weights is not None or self.languages.know(text) for text in queries}
+        asked = [_Asked(text, vector, one, known[text]) for text, vector in pairs for one in store_ids]
+        scope = _Scope(caller, max(_LEAST_POOL, _POOL * limit), file_ids, filters)
+        found = await asyncio.gather(*(self._candidates(one, scope) for one in asked))
+        answered = list(zip(asked, found, strict=True))
+        hits = _ranked(answered, {text: self._weights(weights, known[text]) for text in queries})
         if strictness is not None:
             wanted = [content_words(text) for text in queries]
             hits = [hit for hit in hits if self.relevance.holds(hit, wanted, strictness)]
         if score_threshold is not None:
             hits = [hit for hit in hits if hit.score >= score_threshold]
-        return tuple(merged(distinct(hits)[:limit]))
+        distinct = first_of_each((hit.chunk.text, hit) for hit in hits)
+        return tuple(merged(list(islice(distinct, limit))))
 
     async def _require(self, tenant: str, store_id: str) -> None:
         try:
@@ -107,31 +133,36 @@ class Searcher:
         except NotFoundError as error:
             raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
 
-    async def _candidates(
-        self, caller: Caller, asked: _Asked, limit: int, file_ids: Sequence[str] | None
-    ) -> Candidates:
+    async def _candidates(self, asked: _Asked, scope: _Scope) -> Candidates:
+        files = scope.file_ids
         return await self.chunks.search(
-            caller.tenant,
+            scope.caller.tenant,
             asked.store_id,
             vector=asked.vector,
             text=asked.text,
-            principals=caller.principals,
-            limit=limit,
-            document_ids=None if file_ids is None else [document_id(asked.store_id, file_id) for file_id in file_ids],
+            principals=scope.caller.principals,
+            limit=scope.pool,
+            document_ids=None if files is None else [document_id(asked.store_id, file_id) for file_id in files],
+            filters=scope.filters,
         )
 
-    def _ranked(self, found: Sequence[tuple[_Asked, Candidates]], queries: Sequence[str]) -> list[Hit]:
-        """All hits, best first. Lists of several stores are merged by score first: to be the best of a poor
-        store earns nothing."""
-        lists: list[RankedList] = []
-        for text in queries:
-            answers = [candidates for asked, candidates in found if asked.text == text]
-            lists.append(RankedList(_best_first([a.by_vector for a in answers]), self.weights.vector))
-            lists.append(RankedList(_best_first([a.by_text for a in answers]), self.weights.text))
-        chunks = {chunk.id: chunk for _, c in found for chunk, _ in (*c.by_vector, *c.by_text)}
-        similarities = _similarities(found)
-        hits = [Hit(chunks[i], score, similarities.get(i)) for i, score in fused_scores(lists).items()]
-        return sorted(hits, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk.id))
+    def _weights(self, given: Weights | None, known: bool) -> Weights:
+        weights = given or self.weights
+        return weights if known else replace(weights, vector=weights.vector * _FILLS_UP)
+
+
+def _ranked(found: Sequence[tuple[_Asked, Candidates]], weights: Mapping[str, Weights]) -> list[Hit]:
+    """All hits, best first. Lists of several stores are merged by score first: to be the best of a poor store earns
+    nothing."""
+    lists: list[RankedList] = []
+    for text, weigh in weights.items():
+        answers = [candidates for asked, candidates in found if asked.text == text]
+        lists.append(RankedList(_best_first([a.by_vector for a in answers]), weigh.vector))
+        lists.append(RankedList(_best_first([a.by_text for a in answers]), weigh.text))
+    chunks = {chunk.id: chunk for _, c in found for chunk, _ in (*c.by_vector, *c.by_text)}
+    similarities = _similarities(found)
+    hits = [Hit(chunks[i], score, similarities.get(i)) for i, score in fused_scores(lists).items()]
+    return sorted(hits, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk.id))
 
 
 def _best_first(lists: Sequence[Sequence[tuple[Chunk, float]]]) -> list[str]:
@@ -139,9 +170,14 @@ def _best_first(lists: Sequence[Sequence[tuple[Chunk, float]]]) -> list[str]:
 
 
 def _similarities(found: Sequence[tuple[_Asked, Candidates]]) -> dict[str, float]:
-    """The cosine to the nearest query, worked out where only the words were found. Vectors are of unit length."""
+    """The cosine to the nearest query in a language that the model knows: in others it says nothing.
+
+    Worked out where only the words were found. Vectors are of unit length.
+    """
     known: dict[str, float] = {}
     for asked, candidates in found:
+        if not asked.known:
+            continue
         scores = {chunk.id: score for chunk, score in candidates.by_vector}
         for chunk, _ in candidates.by_text:
             if chunk.embedding:

@@ -3,18 +3,21 @@
 import asyncio
 from dataclasses import dataclass
 
-from shared.errors import InvalidRequestError, NotFoundError
+from shared.errors import NotFoundError
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.records import DocumentRecord, Records, VectorStoreRecord, document_id
 from shared.retrieval.attachments import Attachments
+from shared.retrieval.filters import filter_of
 from shared.retrieval.folders import Folders
-from shared.retrieval.fusion import Passage
+from shared.retrieval.fusion import Passage, Weights
 from shared.retrieval.listing import Walk, page_of, route_of, walk
 from shared.retrieval.objects import list_page, store_object
 from shared.retrieval.search import Searcher
 from shared.wire.lists import Deleted, ListPage, ListQuery
 from shared.wire.vector_stores import (
+    HybridWeights,
+    RankingOptions,
     SearchBody,
     SearchPage,
     SearchResult,
@@ -68,11 +71,15 @@ class VectorStores:
         return Deleted(id=store_id, object="vector_store.deleted")
 
     async def search(self, caller: Caller, store_id: str, body: SearchBody) -> SearchPage:
-        if body.filters is not None:
-            raise InvalidRequestError("Filters are not supported yet.", param="filters", code="unsupported_parameter")
-        threshold = None if body.ranking_options is None else body.ranking_options.score_threshold
+        ranking = body.ranking_options or RankingOptions()
         found = await self.searcher.search(
-            caller, [store_id], body.queries, limit=body.max_num_results, score_threshold=threshold
+            caller,
+            [store_id],
+            body.queries,
+            limit=body.max_num_results,
+            score_threshold=ranking.score_threshold,
+            filters=None if body.filters is None else filter_of(body.filters),
+            weights=_weights(ranking.hybrid_search),
         )
         results = await asyncio.gather(*(self._result(caller, passage) for passage in found))
         return SearchPage(search_query=list(body.queries), data=results)
@@ -100,3 +107,7 @@ class VectorStores:
     async def _object(self, record: VectorStoreRecord) -> VectorStoreObject:
         documents = walk(self.documents, record.tenant, Walk({"store_id": record.id}))
         return store_object(record, [stored.value async for stored in documents])
+
+
+def _weights(asked: HybridWeights | None) -> Weights | None:
+    return None if asked is None else Weights(vector=asked.embedding_weight, text=asked.text_weight)

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections import defaultdict
 
+from shared.retrieval.function_words import QUESTIONS
+
 # Scripts that write without spaces: Thai, Lao, Burmese, Khmer, Kana, Han.
 _UNSPACED = "\u0e01-\u0edf\u1000-\u109f\u1780-\u17d3\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
@@ -18,30 +20,7 @@ _STEM = 4
 _STEM_HANGUL = 2
 _LONGEST_ENDING = 3
 
-# Function words and question words of the languages we meet most; others lose a little precision, nothing else.
-_STOP_WORDS = (
-    """a about after all also am an and any are as at be been before but by can could describe did do does explain find
-    for from get give had has have how i if in into is it its list many may me much must my no not of on or our
-    please say shall she he should show so some such tell than that the their them then there these they this
-    those to us use was we were what whats when where which who whom whose why will with would you your""",
-    """aber als am an auf aus bei bin bis bitte da das dass dem den der des die dies diese dieser doch du ein eine
-    einem einen einer eines er es fur gibt haben hat ich ihr im ist ja kann kein keine man mein mich mir mit
-    nach nicht noch oder sein sich sie sind so um und uns unser viel viele vom von vor wann war warum was wo
-    welche welcher welches wenn wer werden wie wieviel wird wir zu zum zur""",
-    """au aux avec ce ces cette combien comment dans de des donc du elle en est et etre eux il ils je la le les leur
-    lui mais mes moi mon ne nous ont ou par pas plus pour pourquoi quand que quel quelle quelles quels qui sa
-    sans ses son sont sur ta tes ton tu un une vos votre vous""",
-    """al como con cual cuales cuando cuantas cuanto cuantos de del donde el ella en entre era es esta este ha hay la
-    las lo los mas me mi muy no nos o para pero por porque que quien se ser si sin sobre son su sus te tiene
-    todo un una y""",
-    """che chi come con cosa cui da dal dei della delle di dove e gli ha i il in io la le lo ma ne nel non o per perche
-    piu quale quali quando quanto quanti si sono su sul tra un una""",
-    """ao aos as com da das de do dos e em foi isso mais mas na nao nas no nos o onde os ou para pela pelo por qual
-    quais quando quantos quem se sem seu sua um uma""",
-    """aan bij dan dat de den deze die dit door een en er geen heb heeft het hij hoe hoeveel ik in is kan maar met naar
-    niet nog om ook op over te tot uit van veel voor waar waarom wat we welke wie wij worden zijn""",
-)
-_STOP = frozenset(word for words in _STOP_WORDS for word in words.split())
+_STOP = frozenset(word for words in QUESTIONS.values() for word in words.split())
 
 
 def content_words(text: str) -> frozenset[str]:

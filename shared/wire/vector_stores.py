@@ -1,16 +1,17 @@
 """OpenAI's vector stores, the files in them, and the search over them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
+from shared.wire.filters import AttributeName, AttributeValue, BoundedFilter
 from shared.wire.lists import ListQuery
 from shared.wire.shape import Shape
 
 type Name64 = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 type Text512 = Annotated[str, StringConstraints(max_length=512)]
 type Metadata = Annotated[dict[Name64, Text512], Field(max_length=16)]
-type Attributes = Annotated[dict[Name64, StrictBool | float | Text512], Field(max_length=16)]
+type Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=16)]
 
 
 class VectorStoreBody(Shape):
@@ -102,9 +103,27 @@ class FileContentPage(Shape):
 type Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class RankingOptions(Shape):
+class HybridWeights(Shape):
+    """How much the rank by meaning and the rank by words count: OpenAI's words in the file search tool."""
+
     model_config = ConfigDict(frozen=True)
 
+    embedding_weight: Annotated[float, Field(ge=0, le=1_000)]
+    text_weight: Annotated[float, Field(ge=0, le=1_000)]
+
+    @model_validator(mode="after")
+    def _one_counts(self) -> Self:
+        if not self.embedding_weight and not self.text_weight:
+            raise ValueError("one of the weights must be above 0")
+        return self
+
+
+class RankingOptions(Shape):
+    """`ranker` is accepted: there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hybrid_search: HybridWeights | None = None
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
@@ -116,7 +135,8 @@ class SearchBody(Shape):
     query: Query | Annotated[list[Query], Field(min_length=1, max_length=16)]
     max_num_results: int = Field(default=10, ge=1, le=50)
     ranking_options: RankingOptions | None = None
-    filters: dict[str, object] | None = None
+    filters: BoundedFilter | None = None
+    rewrite_query: StrictBool | None = None
 
     @property
     def queries(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
 from shared.retrieval.generations import Builder, Parts
 from shared.retrieval.indexing import Indexer
+from shared.retrieval.languages import Languages, languages_of
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
@@ -79,11 +80,11 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     embedding_gateway = EmbeddingGateway(catalogue, router, upstreams)
     embedding_model = _embedding_model(settings, catalogue)
     embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
-    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0, identity)
+    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
     extractor = Extractor()
     space = EmbeddingSpace(embedding_model.name, embedding_model.dimensions or 0)
     passages = PassageEmbedder(embedder, stores.embeddings, space)
-    indexing = _Indexing(passages, extractor, settings.lease_s)
+    indexing = _Indexing(passages, extractor, settings.lease_s, languages_of(embedding_model.languages))
     retrieval = _retrieval(stores, _Storage(queues, blobs), embedder, indexing, clock)
 
     async def close() -> None:
@@ -126,6 +127,7 @@ class _Indexing:
     embedder: PassageEmbedder
     extractor: Extractor
     lease_s: float
+    languages: Languages
 
 
 def _retrieval(
@@ -135,7 +137,7 @@ def _retrieval(
     tenants = Tenants(stores.tenants)
     folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
     removal = Removal(documents, chunks)
-    searcher = Searcher(stores.vector_stores, chunks, embedder)
+    searcher = Searcher(stores.vector_stores, chunks, embedder, languages=indexing.languages)
     attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
     reconciler = Reconciler(
         stores=stores.vector_stores,
@@ -185,7 +187,7 @@ def _model(name: str, model: ModelSettings) -> Model:
         Deployment(one.id, one.endpoint, one.kind, one.model, one.api_key, _price(one), one.priority, one.weight)
         for one in model.deployments
     )
-    return Model(name, model.kind, deployments, model.context_tokens, model.dimensions)
+    return Model(name, model.kind, deployments, model.context_tokens, model.dimensions, model.languages)
 
 
 def _prices(settings: Settings) -> dict[str, Price]:

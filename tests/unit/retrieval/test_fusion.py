@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.ports.chunks import Candidates, Chunk
-from shared.retrieval.fusion import Hit, RankedList, distinct, fused_scores, merged
+from shared.retrieval.fusion import Hit, RankedList, fused_scores, merged
 from shared.retrieval.words import content_words, coverage
 
 CHUNK = Chunk(
@@ -60,11 +60,6 @@ def test_neighbours_are_joined_without_what_they_share(second: Chunk, text: str)
 )
 def test_only_neighbours_of_one_generation_of_one_document_are_joined(other: Chunk) -> None:
     assert [passage.score for passage in merged([Hit(CHUNK, 0.5, None), Hit(other, 0.9, None)])] == [0.9, 0.5]
-
-
-def test_of_equal_texts_the_first_stays() -> None:
-    hits = [Hit(CHUNK, 0.9, None), Hit(replace(CHUNK, id="c9", text="one  two\n"), 0.5, None)]
-    assert distinct(hits) == hits[:1]
 
 
 def test_content_words_are_what_a_question_is_about() -> None:

@@ -1,11 +1,18 @@
 """Searching: ranks fused, duplicates dropped, neighbours merged, and nothing passed off as found."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from shared.errors import NotFoundError
 from shared.ports.keys import Caller
+from shared.ports.models import Embeddings
+from shared.ports.usage import Source
+from shared.retrieval.fusion import Weights
+from shared.retrieval.languages import Languages
 from shared.wire.vector_stores import VectorStoreBody
-from tests.unit.retrieval.world import CALLER, Fuse, World
+from tests.unit.retrieval.world import CALLER, DIMENSIONS, Fuse, WordsEmbedder, World
 
 
 async def store_of(world: World, *contents: str, name: str = "kb") -> str:
@@ -94,8 +101,6 @@ async def test_a_search_narrows_to_files() -> None:
 
 
 async def test_a_passage_with_an_acl_is_found_only_by_who_may_read_it() -> None:
-    from dataclasses import replace
-
     world = World()
     store_id = await store_of(world, LEAVE)
     (chunk,) = await world.visible(await world.only_document())
@@ -118,8 +123,6 @@ class BlindEmbedder:
     """Knows no language: every text lies at a right angle to every query."""
 
     async def embed(self, caller: object, texts: list[str], *, source: str) -> object:
-        from shared.ports.models import Embeddings
-
         axis = 1.0 if source == "retrieval" else 0.0
         return Embeddings(tuple((axis, 1.0 - axis, *[0.0] * 62) for _ in texts), 1)
 
@@ -150,6 +153,37 @@ async def test_words_count_where_the_embedding_model_is_blind(query: str, text: 
     store_id = await store_of(world, text)
     passages = await world.services.searcher.search(CALLER, [store_id], query, limit=2, strictness=3)
     assert bool(passages) is found
+
+
+GERMAN = "Jedem Beschäftigten stehen fünfundzwanzig Urlaubstage zu."
+QUERY = "Wie viele Urlaubstage stehen mir zu?"
+
+
+class Perverse(WordsEmbedder):
+    """Lays queries beside the texts that have the fewest words."""
+
+    async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
+        del caller, source
+        lengths = [(0.0 if text == QUERY else len(text.split()) / 100) for text in texts]
+        return Embeddings(tuple((1 - one, one, *[0.0] * (DIMENSIONS - 2)) for one in lengths), len(texts))
+
+
+async def german_first(languages: Languages, weights: Weights | None = None) -> list[bool]:
+    world = World(embedder=Perverse())
+    store_id = await store_of(world, "Zu.", "So, zu.", "Na, na, zu.", GERMAN)
+    searcher = replace(world.services.searcher, languages=languages)
+    return [one.text == GERMAN for one in await searcher.search(CALLER, [store_id], QUERY, limit=4, weights=weights)]
+
+
+async def test_a_model_that_does_not_know_the_language_only_fills_up_what_words_have_not_found() -> None:
+    assert await german_first(Languages(frozenset(["en"]))) == [True, False, False, False]
+    assert (await german_first(Languages(frozenset(["de"]))))[0] is False
+    assert (await german_first(Languages()))[0] is False
+
+
+async def test_weights_that_a_client_gives_count_in_any_language() -> None:
+    assert (await german_first(Languages(frozenset(["en"])), Weights(vector=1, text=0)))[0] is False
+    assert (await german_first(Languages(), Weights(vector=0.01, text=1)))[0] is True
 
 
 async def test_headings_count_as_words_of_a_passage() -> None:

@@ -7,9 +7,9 @@ from openai.types import VectorStore, VectorStoreDeleted, VectorStoreSearchRespo
 from openai.types.vector_stores import FileContentResponse, VectorStoreFile, VectorStoreFileDeleted
 from pydantic import ValidationError
 
-from shared.errors import InvalidRequestError, NotFoundError
+from shared.errors import NotFoundError
 from shared.ports.keys import Caller
-from shared.ports.records import FolderRecord
+from shared.ports.records import Attribute, FolderRecord
 from shared.wire.lists import ListQuery
 from shared.wire.vector_stores import AttachBody, AttachedFileQuery, RankingOptions, SearchBody, VectorStoreBody
 from tests.unit.retrieval.world import CALLER, TENANT, Fuse, Meanwhile, World
@@ -244,13 +244,50 @@ async def test_a_score_threshold_drops_what_ranks_low() -> None:
     assert [result.filename for result in page.data] == ["0.txt"]
 
 
-async def test_filters_are_refused_and_not_ignored() -> None:
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (None, {"0.txt", "1.txt", "2.txt"}),
+        ({"type": "eq", "key": "team", "value": "hr"}, {"0.txt"}),
+        ({"type": "ne", "key": "team", "value": "hr"}, {"1.txt", "2.txt"}),
+        ({"type": "in", "key": "team", "value": ["hr", "it"]}, {"0.txt", "1.txt"}),
+        ({"type": "nin", "key": "year", "value": [2023, 2024]}, {"2.txt"}),
+        ({"type": "gte", "key": "year", "value": 2024}, {"1.txt"}),
+        (
+            {
+                "type": "and",
+                "filters": [
+                    {"type": "lt", "key": "year", "value": 2024},
+                    {"type": "or", "filters": [{"type": "eq", "key": "draft", "value": True}]},
+                ],
+            },
+            {"0.txt"},
+        ),
+    ],
+)
+async def test_filters_narrow_a_search_as_openai_s_do(filters: object, expected: set[str]) -> None:
     world = World()
-    store_id, _ = await filled(world, "some text")
-    body = SearchBody.model_validate({"query": "x", "filters": {"type": "eq", "key": "a", "value": "b"}})
-    with pytest.raises(InvalidRequestError) as refused:
-        await world.services.vector_stores.search(CALLER, store_id, body)
-    assert refused.value.param == "filters"
+    store_id, _ = await filled(world, "the leave policy", "a travel policy", "no policy at all")
+    attributes: tuple[dict[str, Attribute], ...] = (
+        {"team": "hr", "year": 2023.0, "draft": True},
+        {"team": "it", "year": 2024.0, "draft": False},
+        {},
+    )
+    for stored in (await world.documents.list(TENANT)).items:
+        chosen = attributes[int(stored.value.filename[0])]
+        await world.chunks.put([replace(one, attributes=chosen) for one in await world.visible(stored.value)])
+    body = SearchBody.model_validate({"query": "policy", "filters": filters, "rewrite_query": True})
+    page = await world.services.vector_stores.search(CALLER, store_id, body)
+    assert {result.filename for result in page.data} == expected
+
+
+async def test_a_client_may_weigh_meaning_against_words() -> None:
+    world = World()
+    store_id, _ = await filled(world, "leave", "leave leave leave policy")
+    ranking = {"hybrid_search": {"embedding_weight": 0, "text_weight": 2}, "ranker": "auto", "score_threshold": 0.99}
+    body = SearchBody.model_validate({"query": "leave", "ranking_options": ranking})
+    (best,) = (await world.services.vector_stores.search(CALLER, store_id, body)).data
+    assert best.score == 1.0
 
 
 async def test_a_result_whose_document_has_just_gone_has_no_attributes() -> None:
@@ -268,10 +305,15 @@ async def test_a_result_whose_document_has_just_gone_has_no_attributes() -> None
         (SearchBody, {"query": " "}),
         (SearchBody, {"query": []}),
         (SearchBody, {"query": "x", "max_num_results": 51}),
+        (SearchBody, {"query": "x", "rewrite_query": "yes"}),
+        (SearchBody, {"query": "x", "ranking_options": {"score_threshold": 1.1}}),
+        (SearchBody, {"query": "x", "ranking_options": {"hybrid_search": {"embedding_weight": 0, "text_weight": 0}}}),
+        (SearchBody, {"query": "x", "ranking_options": {"hybrid_search": {"embedding_weight": -1, "text_weight": 1}}}),
         (VectorStoreBody, {"metadata": {str(n): "" for n in range(17)}}),
         (VectorStoreBody, {"metadata": {"a": "x" * 513}}),
         (AttachBody, {"file_id": "f", "attributes": {"k" * 65: 1}}),
         (AttachBody, {"file_id": "f", "attributes": {"k": None}}),
+        (AttachBody, {"file_id": "f", "attributes": {"k": float("inf")}}),
     ],
 )
 def test_limits_are_openai_s(body: type[SearchBody | VectorStoreBody | AttachBody], fields: dict[str, object]) -> None:
