@@ -85,11 +85,15 @@ async def running(
     settings: Mapping[str, str] | None = None,
     *,
     app_dir: Path = ROOT,
+    drop_rate: float = 0.0,
 ) -> AsyncIterator[Deck]:
-    """Start the product with its store in the folder; `settings` are laid over the defaults."""
+    """Start the product with its store in the folder; `settings` are laid over the defaults.
+
+    `drop_rate` is the share of blob events that are lost.
+    """
     async with chosen_store(folder) as store:
         env = {"FLIGHTDECK_STORE": store, **(settings or {})}
-        async with _started(folder, azurite, upstream, env, app_dir) as deck:
+        async with _started(folder, azurite, upstream, env, app_dir) as deck, playing(_player(deck, folder, drop_rate)):
             yield deck
 
 
@@ -116,17 +120,21 @@ async def _started(
     )
     host = Host(config)
     await host.start()
-    player = PlayerConfig(
-        storage=azurite.connection_string,
-        state_file=folder / "events.json",
-        webhooks=(f"{host.url}/runtime/webhooks/blobs?functionName=Host.Functions.on_blob_uploaded",),
-        interval_s=0.2,
-    )
     try:
-        async with playing(player), AsyncExitStack() as clients:
+        async with AsyncExitStack() as clients:
             yield Deck(host, upstream, azurite.connection_string, clients)
     finally:
         await host.stop()
+
+
+def _player(deck: Deck, folder: Path, drop_rate: float) -> PlayerConfig:
+    return PlayerConfig(
+        storage=deck.storage,
+        state_file=folder / "events.json",
+        webhooks=(f"{deck.url}/runtime/webhooks/blobs?functionName=Host.Functions.on_blob_uploaded",),
+        interval_s=0.2,
+        drop_rate=drop_rate,
+    )
 
 
 @asynccontextmanager
