@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from shared.errors import PlatformError
 from shared.gateway.catalogue import Model
+from shared.gateway.observed import Observed
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment, ModelTransport
@@ -52,6 +53,7 @@ class Spend:
     """What an attempt has come to so far; `settle` says it once to the meter."""
 
     reservation: Reservation
+    observed: Observed
     clock: Clock
     began: float
     ttft_ms: int | None = None
@@ -66,17 +68,18 @@ class Spend:
             return
         self.settled = True
         usage = usage or Usage()
-        self.reservation.settle(
-            Consumption(
-                status=status,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cached_tokens=usage.prompt_tokens_details.cached_tokens,
-                reasoning_tokens=usage.completion_tokens_details.reasoning_tokens,
-                estimated=estimated,
-                ttft_ms=self.ttft_ms,
-            )
+        consumption = Consumption(
+            status=status,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.prompt_tokens_details.cached_tokens,
+            reasoning_tokens=usage.completion_tokens_details.reasoning_tokens,
+            estimated=estimated,
+            ttft_ms=self.ttft_ms,
         )
+        with self.observed.settling():
+            self.reservation.settle(consumption)
+        self.observed.end(consumption, self.clock.monotonic() - self.began)
 
 
 @contextmanager
@@ -144,19 +147,21 @@ def begin(
     source: Source,
     body: bytes,
     output_tokens: int = 0,
+    stream: bool = False,
 ) -> Spend:
     """Reserve before the call is made. The reservation is a guess, used only if this process dies."""
-    reservation = upstreams.meter.reserve(
-        Attempt(
-            tenant=caller.tenant,
-            key_id=caller.key_id,
-            model=model.name,
-            deployment=deployment.id,
-            operation=operation,
-            source=source,
-            reserved_input_tokens=len(body) // 4,
-            reserved_output_tokens=output_tokens,
-            deadline_s=upstreams.waits.deadline_s,
-        )
+    attempt = Attempt(
+        tenant=caller.tenant,
+        key_id=caller.key_id,
+        model=model.name,
+        deployment=deployment.id,
+        operation=operation,
+        source=source,
+        reserved_input_tokens=len(body) // 4,
+        reserved_output_tokens=output_tokens,
+        deadline_s=upstreams.waits.deadline_s,
     )
-    return Spend(reservation, upstreams.clock, upstreams.clock.monotonic())
+    observed = Observed.begin(operation, model.name, deployment, tenant=caller.tenant, stream=stream)
+    with observed.settling():
+        reservation = upstreams.meter.reserve(attempt)
+    return Spend(reservation, observed, upstreams.clock, upstreams.clock.monotonic())

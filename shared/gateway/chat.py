@@ -83,7 +83,7 @@ class ChatGateway:
         async def attempt(turn: Turn) -> Opened:
             body = to_json({**call.body, "model": turn.deployment.model, "stream_options": options})
             await self._check_length(call, model, len(body))
-            spend = self._begin(call, model, turn.deployment, body)
+            spend = self._begin(call, model, turn.deployment, body, stream=True)
             return await open_stream(self._upstreams, turn, PATH, body, spend=spend, prompt=lambda: self._prompt(call))
 
         return await self._router.route(model, attempt)
@@ -108,7 +108,9 @@ class ChatGateway:
                 param="messages",
             )
 
-    def _begin(self, call: ChatCall, model: Model, deployment: Deployment, body: bytes) -> Spend:
+    def _begin(
+        self, call: ChatCall, model: Model, deployment: Deployment, body: bytes, *, stream: bool = False
+    ) -> Spend:
         return begin(
             self._upstreams,
             call.caller,
@@ -118,6 +120,7 @@ class ChatGateway:
             source="api",
             body=body,
             output_tokens=call.output_tokens or _DEFAULT_OUTPUT_TOKENS,
+            stream=stream,
         )
 
 

@@ -19,6 +19,7 @@ async def exchange(
     with settled_on_failure(spend, lambda: count(b"")):
         answered = await _ask(upstreams, turn, path, body)
     usage = usage_of(answered)
+    spend.observed.answered(answered)
     spend.settle(200, usage or count(answered), estimated=usage is None)
     return answered
 

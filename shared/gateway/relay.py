@@ -120,6 +120,7 @@ class StreamRelay:
         usage = self._usage
         if usage is None:
             usage = transcript.count(self._body, transcript.text_of_events(self._passed), self._tokens)
+        opened.spend.observed.streamed(self._passed)
         opened.spend.settle(status, usage, estimated=self._usage is None)
 
 

@@ -1,0 +1,1 @@
+"""OpenTelemetry's SDK and what it exports to. Loaded only when a setting asks for telemetry."""
