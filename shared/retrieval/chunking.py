@@ -1,25 +1,57 @@
-"""Cutting a document into passages that fit a model, at the best places its structure offers."""
+"""Cutting a document into passages that fit a model, at the best places its structure offers.
+
+The places depend on the text around them alone, never on how far from the beginning they are: after an edit, the
+passages before and behind it are the same as they were, and keep their vectors.
+"""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
-
-from semantic_text_splitter import MarkdownSplitter, TextSplitter
+from zlib import crc32
 
 from shared.retrieval.extraction.document import Document, Heading, Passage
 
-_BLOCK = 2**18
-_LINE = 2**13
-_LONG_LINE = re.compile(rf"^[^\n]{{{_LINE + 1},}}", re.MULTILINE)
+CHUNKER = "2"
+"""Version of where passages are cut: another one finds none of the vectors that were made before."""
+
 _MAX_DEPTH = 6
+
+_LINES = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*|[^\n]+")
+_SENTENCES = re.compile(r".+?(?:[.!?\u2026][\"'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f\uff1b]|$)", re.DOTALL)
+_WORDS = re.compile(r"\s*\S+|\s+")
+_RUNS = re.compile(r".{1,32}(?:\u200d.|[\u0300-\u036f\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]){0,8}", re.DOTALL)
+_CHARACTERS = re.compile(r".", re.DOTALL)
+_LEVELS = (_LINES, _SENTENCES, _WORDS, _RUNS, _CHARACTERS)
+"""Ways to cut what is too large, from the best to the last."""
+
+_SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\uff1b:][\"'\u201d\u2019)\]]*\s*\Z")
+_BLANK_LINE = re.compile(r"\n\s*\n\Z")
+_INSIDE, _WORD, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(6)
+"""How good a place is to cut. A heading of level n counts as _HEADING + 6 - n."""
+
+_ATOM = 4
+_SHORTEST = 2
+_SHORTEST_SECTION = 8
+"""A passage has at least a half of the tokens allowed, an eighth if a heading follows; no atom has over a quarter."""
+
+_CHARACTERS_PER_TOKEN = 12
+_SEEN = 64
 
 
 class _Tokenizer(Protocol):
     def count(self, text: str) -> int: ...
 
-    def count_till_limit(self, text: str, limit: int) -> int | None: ...
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    """A piece of text that is not cut; `strength` is how good a place its beginning is to cut."""
+
+    start: int
+    strength: int
+    tokens: int
 
 
 def passages(document: Document, max_tokens: int) -> Iterator[Passage]:
@@ -29,45 +61,110 @@ def passages(document: Document, max_tokens: int) -> Iterator[Passage]:
     """
     tokenizer: _Tokenizer = import_module("rs_bpe.bpe").openai.o200k_base()  # the package has no types
     trail = _Trail(document.headings)
-    for start, text in _pieces(document, tokenizer, max_tokens):
-        if not text.isspace():
-            end = start + len(text)
-            first, last = _page(document, start), _page(document, end - 1)
-            yield Passage(text, start, end, first, last, trail.at(start), tokenizer.count(text))
+    for start, text, tokens in _Cutter(document, tokenizer, max_tokens).pieces():
+        end = start + len(text)
+        first, last = _page(document, start), _page(document, end - 1)
+        at, to = document.char_start + start, document.char_start + end
+        yield Passage(text, at, to, first, last, trail.at(start), tokens)
 
 
-def _pieces(document: Document, tokenizer: _Tokenizer, max_tokens: int) -> Iterator[tuple[int, str]]:
-    def size(text: str) -> int:
-        tokens = tokenizer.count_till_limit(text, max_tokens)
-        return max_tokens + 1 if tokens is None else tokens
+class _Cutter:
+    def __init__(self, document: Document, tokenizer: _Tokenizer, max_tokens: int) -> None:
+        self._text = document.text
+        self._count = tokenizer.count
+        self._max = max_tokens
+        atoms = list(_with_headings(self._atoms(), document.headings))
+        self._starts = [atom.start for atom in atoms] + [len(self._text)]
+        self._strengths = [atom.strength for atom in atoms]
+        self._tokens = [0]  # before each atom; the sum is never less than the tokens of the whole, but for rare cases
+        for atom in atoms:
+            self._tokens.append(self._tokens[-1] + atom.tokens)
 
-    plain = TextSplitter.from_callback(size, max_tokens)
-    lines = MarkdownSplitter.from_callback(size, max_tokens) if document.markdown else plain
-    at = 0
-    for line in _LONG_LINE.finditer(document.text):
-        yield from _cut(document.text, at, line.start(), _BLOCK, lines)
-        yield from _cut(document.text, line.start(), line.end(), _LINE, plain)
-        at = line.end()
-    yield from _cut(document.text, at, len(document.text), _BLOCK, lines)
+    def pieces(self) -> Iterator[tuple[int, str, int]]:
+        """(start, text without white space around it, tokens) of every piece that is not blank."""
+        at, last = 0, len(self._strengths)
+        while at < last:
+            cut = self._cut(at)
+            start, text, tokens = self._piece(at, cut)
+            while tokens > self._max and cut - at > 1:
+                cut -= 1
+                start, text, tokens = self._piece(at, cut)
+            if text:
+                yield start, text, tokens
+            at = cut
+
+    def _piece(self, at: int, cut: int) -> tuple[int, str, int]:
+        raw = self._text[self._starts[at] : self._starts[cut]]
+        text = raw.strip()
+        return self._starts[at] + len(raw) - len(raw.lstrip()), text, self._count(text)
+
+    def _cut(self, at: int) -> int:
+        """The best place within what one passage can hold; of equally good ones, the one whose text says so."""
+        before, last = self._tokens[at], len(self._strengths)
+        furthest = max(bisect_right(self._tokens, before + self._max) - 1, at + 1)
+        section = self._strongest(at, self._max // _SHORTEST_SECTION, min(furthest, last - 1))
+        if section and self._strengths[section] >= _HEADING:
+            return section
+        if furthest == last:
+            return last
+        return self._strongest(at, self._max // _SHORTEST, furthest) or furthest
+
+    def _strongest(self, at: int, tokens: int, furthest: int) -> int | None:
+        """The best place that leaves so many tokens behind `at`, up to `furthest`."""
+        nearest = bisect_left(self._tokens, self._tokens[at] + tokens, at + 1, max(furthest, at + 1))
+        places = range(nearest, furthest + 1)
+        return max(places, key=lambda place: (self._strengths[place], self._checksum(place)), default=None)
+
+    def _checksum(self, place: int) -> int:
+        start = self._starts[place]
+        return crc32(self._text[start : start + _SEEN].encode())
+
+    def _atoms(self) -> Iterator[_Atom]:
+        return self._split(0, len(self._text), 0, _PARAGRAPH)
+
+    def _split(self, start: int, end: int, level: int, strength: int) -> Iterator[_Atom]:
+        """Atoms of a span, cut in the way of `level`; what is still too large, in the next."""
+        for found in _LEVELS[level].finditer(self._text, start, end):
+            long = found.end() - found.start() > self._max // _ATOM * _CHARACTERS_PER_TOKEN
+            tokens = 0 if long else self._count(found[0])
+            if level < len(_LEVELS) - 1 and (long or tokens > self._max // _ATOM):
+                yield from self._split(found.start(), found.end(), level + 1, strength)
+            else:
+                yield _Atom(found.start(), strength, tokens)
+            strength = _strength(level, found[0])
 
 
-def _cut(
-    text: str, at: int, end: int, window: int, splitter: TextSplitter | MarkdownSplitter
-) -> Iterator[tuple[int, str]]:
-    """Split through a window that moves on: a splitter's time grows with the square of a text without structure.
+def _strength(level: int, before: str) -> int:
+    """Of the place behind `before`."""
+    if level == 0:
+        if _BLANK_LINE.search(before[-_SEEN:]):
+            return _PARAGRAPH
+        return _SENTENCE if _SENTENCE_END.search(before[-_SEEN:]) else _LINE
+    return {1: _SENTENCE, 2: _WORD}.get(level, _INSIDE)
 
-    A window's last piece may have been cut by the window, so the next window begins with it.
-    """
-    while at < end:
-        stop = min(at + window, end)
-        found = splitter.chunk_indices(text[at:stop])
-        following = at + found.pop()[0] if stop < end and len(found) > 1 else stop
-        yield from ((at + offset, piece) for offset, piece in found)
-        at = following
+
+def _with_headings(atoms: Iterator[_Atom], headings: tuple[Heading, ...]) -> Iterator[_Atom]:
+    """Where a heading begins, or the line that it stands in."""
+    coming = list(reversed(headings))
+    held: _Atom | None = None
+    for atom in atoms:
+        if held:
+            yield _headed(held, atom.start, coming)
+        held = atom
+    if held:
+        yield _headed(held, None, coming)
+
+
+def _headed(atom: _Atom, end: int | None, coming: list[Heading]) -> _Atom:
+    level = _MAX_DEPTH + 1
+    while coming and (end is None or coming[-1].start < end):
+        level = min(level, coming.pop().level)
+    return atom if level > _MAX_DEPTH else _Atom(atom.start, _HEADING + _MAX_DEPTH - level, atom.tokens)
 
 
 def _page(document: Document, character: int) -> int | None:
-    return bisect_right(document.page_starts, character) or None
+    page = bisect_right(document.page_starts, character)
+    return page + document.pages_before if page else None
 
 
 class _Trail:

@@ -6,13 +6,13 @@ read, by which module of `readers`.
 
 from typing import TYPE_CHECKING
 
-from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.extraction.document import Extracted, Part, Passage
 from shared.retrieval.extraction.limits import Limits
 
 if TYPE_CHECKING:
     from shared.retrieval.extraction.extractor import Extractor
 
-__all__ = ["Extracted", "Extractor", "Limits", "Passage"]
+__all__ = ["Extracted", "Extractor", "Limits", "Part", "Passage"]
 
 
 def __getattr__(name: str) -> object:

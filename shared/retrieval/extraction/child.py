@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import BinaryIO, cast
 
 from shared.errors import DocumentError
-from shared.retrieval.extraction.document import Document
-from shared.retrieval.extraction.formats import READERS, Source
-from shared.retrieval.extraction.limits import Limits, mib
+from shared.retrieval.extraction import reading
+from shared.retrieval.extraction.document import Document, Part
+from shared.retrieval.extraction.formats import Source
+from shared.retrieval.extraction.limits import Limits
 from shared.retrieval.extraction.protocol import Done, Failed, Job, Line, Ready, Refused, Start, decode, encode
-from shared.retrieval.extraction.sniffing import identify
 
 _PR_SET_PDEATHSIG = 1
 
@@ -36,42 +36,38 @@ class Child:
         self._channel.write(encode(line))
 
     def serve(self, job: Job) -> None:
-        _allow_cpu(self._limits.cpu_s)
+        _allow_cpu(self._limits.cpu_for(Path(job.path).stat().st_size))
         try:
-            self._extract(Source(Path(job.path), job.filename))
+            self._extract(job)
         except DocumentError as error:
             self.say(Refused(error.code, str(error), _resident_bytes()))
         self._channel.flush()
 
-    def _extract(self, source: Source) -> None:
-        document = _read(source, self._limits)
-        # rs-bpe and the splitter load 70 MB: not for documents that are refused before.
+    def _extract(self, job: Job) -> None:
+        source = Source(Path(job.path), job.filename)
+        found = reading.part(source, self._limits, job.part) if job.part else reading.parts(source, self._limits)
+        if isinstance(found, Document):
+            self._cut(found)
+        else:
+            self._list(found)
+
+    def _cut(self, document: Document) -> None:
+        # rs-bpe loads 70 MB: not for documents that are refused before.
         chunking = import_module("shared.retrieval.chunking")
         for passage in chunking.passages(document, self._limits.chunk_tokens):
             self.say(passage)
         self.say(Done(len(document.text), len(document.page_starts) or None, _resident_bytes()))
 
+    def _list(self, parts: tuple[Part, ...]) -> None:
+        for part in parts:
+            self.say(part)
+        pages = parts[-1].end if parts[-1].unit == "pages" else None
+        self.say(Done(0, pages, _resident_bytes()))
+
     def last_words(self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
         """What `sys.excepthook` does: a document found an error that nobody foresaw."""
         self.say(Failed(issubclass(kind, MemoryError), f"{kind.__name__}: {error}"[:500]))
         self._channel.flush()
-
-
-def _read(source: Source, limits: Limits) -> Document:
-    size = source.path.stat().st_size
-    if size > limits.max_bytes:
-        message = f"{source.label} has {mib(size)}; {mib(limits.max_bytes)} are allowed."
-        raise DocumentError(message, code="invalid_file")
-    if not size:
-        raise DocumentError(f"{source.label} is empty: it has 0 bytes.", code="empty")
-    source = identify(source)
-    document: Document = import_module(f"{READERS}.{source.format.reader}").read(source, limits)
-    if len(document.text) > limits.max_characters:
-        message = f"{source.label} has {len(document.text):,} characters; {limits.max_characters:,} are allowed."
-        raise DocumentError(message, code="invalid_file")
-    if not document.text.strip():
-        raise DocumentError(f"{source.label} has no text in it.", code="empty")
-    return document
 
 
 def _confine(start: Start) -> None:

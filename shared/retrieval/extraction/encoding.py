@@ -1,64 +1,93 @@
-"""From bytes to clean text: byte order marks, UTF-8, UTF-16, and the code pages that came before."""
+"""From bytes to clean text: byte order marks, UTF-8, UTF-16, UTF-32, and the code pages that came before."""
 
 import codecs
 import re
+import unicodedata
+from collections.abc import Iterable
 
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with UTF-16's mark, so it is asked first
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with UTF-16's mark, so it is asked first
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_UNITS = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 _CODE_PAGES = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r"),
     *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"),
 ]
+_BLOCK = 2**20
 _SAMPLE_BYTES = 2**16
+_HEAD_BYTES = 4096
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNCLEAN = re.compile("[\x00\ud800-\udfff]")
+_NO_TEXT = {"Cc", "Cn", "Co", "Cs"}
 _FEW = 20
 
 
 def is_text(head: bytes) -> bool:
     """Whether a file that begins like this is text: almost no control characters, or UTF-16 or UTF-32."""
-    if _marked(head) or _unmarked_utf16(head):
-        return True
-    return len(_CONTROL.findall(head)) * 50 <= len(head)
+    return bool(_marked(head) or _unmarked(head)) or len(_CONTROL.findall(head)) * 50 <= len(head)
 
 
 def decode(data: bytes) -> str:
     """The text in whichever encoding it is; what the encoding cannot say becomes U+FFFD."""
-    known = _marked(data) or _unmarked_utf16(data[:_SAMPLE_BYTES])
-    if known:
-        return clean(data.decode(known, "replace"))
-    try:
-        return clean(data.decode())
-    except UnicodeDecodeError as error:
-        return clean(data.decode(_code_page(data, error.start), "replace"))
+    return decode_as(data, encoding_of([data]))
+
+
+def decode_as(data: bytes, encoding: str) -> str:
+    return clean(data.decode(encoding, "replace").removeprefix("\ufeff"))
+
+
+def encoding_of(blocks: Iterable[bytes]) -> str:
+    """The encoding of a text that comes in blocks, none of which is kept."""
+    utf_8 = codecs.getincrementaldecoder("utf-8")()
+    before = b""
+    for block in blocks:
+        if not before and (known := _marked(block) or _unmarked(block[:_HEAD_BYTES])):
+            return known
+        try:
+            utf_8.decode(block)
+        except UnicodeDecodeError as error:
+            return _code_page(before[-1000:] + block[max(0, error.start - 1000) : error.start + _SAMPLE_BYTES])
+        before = block
+    return "utf-8" if not utf_8.getstate()[0] else _code_page(before[-_SAMPLE_BYTES:])
+
+
+def unit_bytes(encoding: str) -> int:
+    """The length of one code unit: a line feed is one of them."""
+    return _UNITS.get(encoding, 1)
 
 
 def clean(text: str) -> str:
     """One kind of newline, and none of the characters that a database or a tokenizer cannot take."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    return _SURROGATE.sub("\ufffd", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNCLEAN.sub(lambda found: "" if found[0] == "\0" else "\ufffd", text)
 
 
 def _marked(data: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
 
 
-def _unmarked_utf16(head: bytes) -> str | None:
-    """UTF-16 without a mark shows in Latin text: every other byte is zero, and no byte between them."""
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if odd * 4 > len(head) and even == 0:
-        return "utf-16-le"
-    return "utf-16-be" if even * 4 > len(head) and odd == 0 else None
+def _unmarked(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark: there are zero bytes in it, as no other text has, and it reads as text."""
+    if b"\0" not in head:
+        return None
+    return next((encoding for encoding, unit in reversed(_UNITS.items()) if _reads(head, encoding, unit)), None)
 
 
-def _code_page(data: bytes, first: int) -> str:
-    sample = data[max(0, first - 1000) : first + _SAMPLE_BYTES]
+def _reads(head: bytes, encoding: str, unit: int) -> bool:
+    whole = head[: len(head) // unit * unit]
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(whole)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(char in "\n\r\t\f" or unicodedata.category(char) not in _NO_TEXT for char in text)
+
+
+def _code_page(sample: bytes) -> str:
     high = len(_HIGH.findall(sample))
     if high < _FEW and high * 4 < len(sample):
         return "cp1252"  # a few accents say too little to a detector; Western European is by far the likeliest

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.errors import DocumentError, OverloadedError
-from shared.retrieval.extraction.document import Extracted
+from shared.retrieval.extraction.document import Extracted, Part
 from shared.retrieval.extraction.limits import Limits
 from shared.retrieval.extraction.process import ChildFailure, ChildProcess
 
@@ -24,8 +24,11 @@ class Extractor:
         self._child: ChildProcess | None = None
         self._closed = False
 
-    async def extract(self, path: Path, filename: str) -> Extracted:
+    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
         """The passages of the file at `path`. Its content says what it is; `filename` is a hint, and its name.
+
+        A file too large for one go comes back with its parts instead; call again with each of them. Then `path` holds
+        the whole file, or, where the part has a `byte_range`, those bytes and no others.
 
         Raise DocumentError, always terminal, with one of the codes:
         `unsupported_file` for an image, an executable, or another format that we do not read;
@@ -35,9 +38,11 @@ class Extractor:
         """
         async with self._turn:
             try:
-                return await self._attempt(path, filename)
-            except ChildFailure:
-                return await self._last_attempt(path, filename)
+                return await self._attempt(path, filename, part)
+            except ChildFailure as failure:
+                if not failure.again:
+                    raise _refusal(filename, failure) from failure
+                return await self._last_attempt(path, filename, part)
 
     async def close(self) -> None:
         """End the child. A document that it is reading is given up, with OverloadedError."""
@@ -49,20 +54,24 @@ class Extractor:
                 await self._child.end()
                 self._child = None
 
-    async def _last_attempt(self, path: Path, filename: str) -> Extracted:
+    async def _last_attempt(self, path: Path, filename: str, part: Part | None) -> Extracted:
         """In a child of its own: the first may have been worn out by other documents."""
         try:
-            return await self._attempt(path, filename)
+            return await self._attempt(path, filename, part)
         except ChildFailure as failure:
-            raise DocumentError(f"{filename!r} {failure.reason}.", code="invalid_file") from failure
+            raise _refusal(filename, failure) from failure
 
-    async def _attempt(self, path: Path, filename: str) -> Extracted:
+    async def _attempt(self, path: Path, filename: str, part: Part | None) -> Extracted:
         if self._closed:
             raise OverloadedError("Documents are not read any more: the process is shutting down.")
         child = self._child = self._child or await ChildProcess.start(self._limits, self._environment)
         try:
-            return await child.extract(path, filename)
+            return await child.extract(path, filename, part)
         finally:
             if child.spent:
                 self._child = None
                 await child.end()
+
+
+def _refusal(filename: str, failure: ChildFailure) -> DocumentError:
+    return DocumentError(f"{filename!r} {failure.reason}.", code="invalid_file")

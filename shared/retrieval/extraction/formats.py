@@ -24,6 +24,11 @@ class Format:
     mime: str = ""
 
     @property
+    def plain_beyond_limit(self) -> bool:
+        """Whether a file too large for its reader still makes sense as plain text."""
+        return self.textual and self.reader != "html"
+
+    @property
     def textual(self) -> bool:
         return not (self.magic or self.members)
 

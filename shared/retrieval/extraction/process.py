@@ -10,7 +10,7 @@ from signal import SIGXCPU, Signals
 from typing import Self, cast
 
 from shared.errors import DocumentError, OverloadedError
-from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.extraction.document import Extracted, Part, Passage
 from shared.retrieval.extraction.limits import Limits, mib
 from shared.retrieval.extraction.protocol import (
     MAX_LINE_BYTES,
@@ -29,11 +29,15 @@ _COMMAND = (sys.executable, "-m", "shared.retrieval.extraction.child")
 
 
 class ChildFailure(Exception):  # noqa: N818 - not an error of the platform: the extractor answers it
-    """The child did not survive its document. `reason` goes on from the document's name; `detail` is for operators."""
+    """The child did not survive its document. `reason` goes on from the document's name; `detail` is for operators.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    `again` says whether another child could do better: processor time is the same in each.
+    """
+
+    def __init__(self, reason: str, detail: str, *, again: bool = True) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.again = again
 
 
 class ChildProcess:
@@ -70,13 +74,13 @@ class ChildProcess:
         old = self._documents >= self._limits.documents_per_child
         return self._busy or old or self._resident_bytes > self._limits.recycle_bytes
 
-    async def extract(self, path: Path, filename: str) -> Extracted:
+    async def extract(self, path: Path, filename: str, part: Part | None) -> Extracted:
         """Raise DocumentError when the document is at fault, ChildFailure when the child did not survive it."""
         self._busy = True
         self._documents += 1
         try:
             async with asyncio.timeout(self._limits.deadline_s):
-                return await self._converse(Job(str(path), filename))
+                return await self._converse(Job(str(path), filename, part))
         except TimeoutError as error:
             raise ChildFailure(f"took longer than the {self._limits.deadline_s:g} s allowed", "deadline") from error
 
@@ -114,16 +118,18 @@ class ChildProcess:
             continue
 
     async def _converse(self, job: Job) -> Extracted:
-        passages: list[Passage] = []
+        found: list[Passage | Part] = []
         await self._send(job)
-        while isinstance(line := await self._receive(), Passage):
-            passages.append(line)
+        while isinstance(line := await self._receive(), Passage | Part):
+            found.append(line)
         end = cast("Done | Refused", line)
         self._busy = False
         self._resident_bytes = end.resident_bytes
         if isinstance(end, Refused):
             raise DocumentError(end.message, code=end.code)
-        return Extracted(tuple(passages), end.characters, end.pages)
+        passages = tuple(each for each in found if isinstance(each, Passage))
+        parts = tuple(each for each in found if isinstance(each, Part))
+        return Extracted(passages, end.characters, end.pages, parts)
 
     async def _send(self, line: Line) -> None:
         pipe = cast("asyncio.StreamWriter", self._process.stdin)
@@ -152,7 +158,8 @@ class ChildProcess:
         status = cast("int", self._process.returncode)
         cause = Signals(-status).name if status < 0 else f"exit status {status}"
         if status == -SIGXCPU:
-            return ChildFailure(f"needed more than the {self._limits.cpu_s} s of processor time allowed", cause)
+            most = f"{self._limits.cpu_s} s, and 1 s more for each MiB"
+            return ChildFailure(f"needed more processor time than is allowed ({most})", cause, again=False)
         return ChildFailure(f"{self._memory()} or broke the library that reads it ({cause})", cause)
 
     def _memory(self) -> str:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 
-from shared.retrieval.extraction.document import Passage
+from shared.retrieval.extraction.document import Part, Passage
 from shared.retrieval.extraction.limits import Limits
 
 MAX_LINE_BYTES = 2**20
@@ -20,8 +20,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """`part` is None for a whole file."""
+
     path: str
     filename: str
+    part: Part | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,9 @@ class Failed:
     detail: str
 
 
-type Line = Start | Job | Ready | Passage | Done | Refused | Failed
+type Line = Start | Job | Ready | Passage | Part | Done | Refused | Failed
 
-_KINDS = {kind.__name__: kind for kind in (Start, Job, Ready, Passage, Done, Refused, Failed)}
+_KINDS = {kind.__name__: kind for kind in (Start, Job, Ready, Passage, Part, Done, Refused, Failed)}
 
 
 def encode(line: Line) -> bytes:
@@ -69,10 +72,12 @@ def decode(raw: bytes) -> Line:
     kind, *values = json.loads(raw)
     if kind == "Start":
         return Start(values[0], Limits(*values[1]))
+    if kind == "Job":
+        return Job(values[0], values[1], Part(*values[2]) if values[2] else None)
     if kind == "Passage":
         values[5] = tuple(values[5])
     return _KINDS[kind](*values)
 
 
-def _fields(limits: Limits) -> list[object]:
-    return [getattr(limits, field.name) for field in fields(limits)]
+def _fields(nested: Limits | Part) -> list[object]:
+    return [getattr(nested, field.name) for field in fields(nested)]

@@ -96,6 +96,19 @@ def raw_pdf(path: Path, content: bytes, *, filters: int = 0, pages: int = 1, res
     return path
 
 
+def endless(path: Path, depth: int = 12, fan: int = 10) -> Path:
+    """A PDF of 2 KB that draws a form, which draws ten forms, which draw ten forms each: hours of work."""
+    forms = [b"/F Do " * fan] * (depth - 1) + [b"BT (x) Tj ET"]
+    objects = [
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</F %d 0 R>>>>/Length %d>>"
+        b"stream\n%b\nendstream" % (number + 1, len(body), body)
+        for number, body in enumerate(forms, 5)
+    ]
+    raw_pdf(path, b"/F Do", resources=b"/XObject<</F 5 0 R>>")
+    numbered = b"".join(b"%d 0 obj\n%b\nendobj\n" % (number, each) for number, each in enumerate(objects, 5))
+    return written(path, path.read_bytes().replace(b"trailer", numbered + b"trailer"))
+
+
 def deflated(megabytes: int, layers: int) -> bytes:
     """So many megabytes of blanks, deflated again and again: three layers make gigabytes of a few hundred bytes."""
     deflate = zlib.compressobj(9, wbits=-15)

@@ -35,12 +35,12 @@ def check(document: Document, max_tokens: int) -> None:
 def test_any_unicode_text_is_cut_exactly(seed: int, markdown: bool) -> None:
     chance = random.Random(seed)
     text = "".join(chance.choices(ALPHABET, weights=chance.choices(range(1, 20), k=len(ALPHABET)), k=1500))
-    check(Document(text, markdown=markdown), chance.choice([8, 40, 512]))
+    check(Document(text), chance.choice([8, 40, 512]))
 
 
 @pytest.mark.parametrize("piece", ["漢", "a", "0x1f", "👩\u200d👦", " ", "word ", "e\u0301"])
 def test_a_very_long_line_is_cut_exactly(piece: str) -> None:
-    check(Document(f"before\n{piece * 12_000}\nafter", markdown=True), 512)
+    check(Document(f"before\n{piece * 12_000}\nafter"), 512)
 
 
 def test_a_long_text_is_cut_where_a_short_one_would_be() -> None:
@@ -56,11 +56,20 @@ def test_blank_text_has_no_passages() -> None:
 
 
 def test_the_pages_of_a_passage_are_those_of_its_first_and_last_character() -> None:
-    pages = ["one " * 300, "", "three " * 300]
-    starts = (0, len(pages[0]) + 2, len(pages[0]) + 4)
-    document = Document("\n\n".join(pages), page_starts=starts)
-    for passage in passages(document, 100):
-        assert passage.page_start == passage.page_end == (1 if "one" in passage.text else 3)
+    texts = ["one " * 300, "", "three " * 300]
+    starts = (0, len(texts[0]) + 2, len(texts[0]) + 4)
+    document = Document("\n\n".join(texts), page_starts=starts, char_start=1000, pages_before=10)
+    spans = {(p.page_start, p.page_end, "one" in p.text, "three" in p.text) for p in passages(document, 100)}
+    assert (
+        {(11, 11, True, False), (13, 13, False, True)}
+        <= spans
+        <= {
+            (11, 11, True, False),
+            (11, 13, True, True),
+            (13, 13, False, True),
+        }
+    )
+    assert next(passages(document, 100)).char_start == 1000
 
 
 def test_the_headings_of_a_passage_are_the_path_to_its_first_character() -> None:

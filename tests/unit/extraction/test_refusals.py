@@ -140,7 +140,8 @@ async def test_a_file_that_lost_its_beginning_is_damaged(extractor: Extractor, t
 
 
 async def test_a_pdf_of_images_needs_ocr(extractor: Extractor, tmp_path: Path) -> None:
-    code, message = await refusal(extractor, files.pdf(tmp_path / "scan.pdf", ["", ""]))
+    path = files.raw_pdf(tmp_path / "scan.pdf", b"0 0 9 9 re f", pages=2)
+    code, message = await refusal(extractor, path)
     assert code == "needs_ocr"
     assert message == "'scan.pdf' has no text, only images: it needs OCR before it can be indexed."
 
@@ -153,6 +154,11 @@ async def test_a_document_without_text_is_empty(
     extractor: Extractor, tmp_path: Path, name: str, content: bytes
 ) -> None:
     assert (await refusal(extractor, tmp_path / name, content))[0] == "empty"
+
+
+async def test_a_pdf_of_blank_pages_is_empty(extractor: Extractor, tmp_path: Path) -> None:
+    code, _ = await refusal(extractor, files.pdf(tmp_path / "blank.pdf", ["", ""]))
+    assert code == "empty"
 
 
 async def test_an_office_document_without_text_is_empty(extractor: Extractor, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def read(source: Source, limits: Limits) -> Document:
 
 
 def with_headings(text: str) -> Document:
-    return Document(text, markdown=True, headings=tuple(_headings(text)))
+    return Document(text, headings=tuple(_headings(text)))
 
 
 def _headings(text: str) -> Iterator[Heading]:
