@@ -31,6 +31,8 @@ def log_to_stderr(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     for chatty in ("azure", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # What no line of ours shows is not looked up (docs.python.org/3/howto/logging.html#optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
 
 
 class _Formatter(logging.Formatter):

@@ -39,7 +39,8 @@ class Line(asyncio.Protocol):
             del rest[:end]
             self._received(message)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # either way it is over
         if not self.closed.done():
             self.closed.set_result(None)
 

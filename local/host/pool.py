@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import signal
 
 from local.host.config import HostConfig
 from local.host.frames import Message
-from local.host.process import AppError, WorkerGoneError, WorkerProcess, start_worker
+from local.host.process import AppError, WorkerGoneError, WorkerKilledError, WorkerProcess, start_worker
 
 _FIRST_BACK_OFF_S = 0.1
 _MAX_BACK_OFF_S = 10.0
@@ -80,12 +81,13 @@ class WorkerPool:
         self._workers.clear()
 
     async def _keep(self, worker: WorkerProcess) -> None:
-        """Replace a worker whenever it ends: soon when it was of use, later and later when it keeps dying before."""
+        """Replace a worker whenever it ends: later and later when it keeps dying by itself before it was of use."""
         delay = _FIRST_BACK_OFF_S
         while True:
             code = await asyncio.shield(worker.ended)
             self._remove(worker)
-            delay = _FIRST_BACK_OFF_S if worker.proven else min(_MAX_BACK_OFF_S, delay * 2)
+            blameless = worker.proven or code == -signal.SIGKILL
+            delay = _FIRST_BACK_OFF_S if blameless else min(_MAX_BACK_OFF_S, delay * 2)
             _log.error("Worker process %s ended with code %s; starting another.", worker.pid, code)
             worker = await self._replacement(delay)
             self._workers.append(worker)
@@ -102,6 +104,9 @@ class WorkerPool:
             await asyncio.sleep(delay)
             try:
                 return await start_worker(self._config)
+            except WorkerKilledError as error:
+                _log.error("%s", error)
+                delay = _FIRST_BACK_OFF_S
             except (AppError, OSError) as error:
                 _log.error("%s", error)
                 delay = min(_MAX_BACK_OFF_S, delay * 2)

@@ -28,6 +28,10 @@ class AppError(Exception):
     """The function app cannot be served: its code does not load, or asks for what the host does not have."""
 
 
+class WorkerKilledError(AppError):
+    """A worker process was killed before it had loaded its app, by somebody else: the app is not to blame."""
+
+
 class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.alive = True
@@ -81,8 +85,9 @@ class WorkerProcess:
             first = {"failed": f"The function app did not load within {start_timeout_s:g} s.", "trace": ""}
         if first is None or "failed" in first:
             self.kill()
-            await self.ended
-            raise AppError(_reason(first or {"failed": "the worker process ended.", "trace": "\n".join(self._tail)}))
+            code = await self.ended
+            failure = first or {"failed": "the worker process ended.", "trace": "\n".join(self._tail)}
+            raise (WorkerKilledError if first is None and code == -signal.SIGKILL else AppError)(_reason(failure))
         self.uri = first["ready"] or ""
         self.functions = first["functions"]
 

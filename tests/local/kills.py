@@ -18,7 +18,6 @@ from tests.local.conftest import SAMPLE_APP, Account, Notes, eventually
 
 CLIENTS = 4
 _PAUSE_S = 0.05
-_YOUNG_S = 0.2
 _WEBHOOK = "/runtime/webhooks/blobs?functionName=Host.Functions.on_upload"
 
 
@@ -34,7 +33,6 @@ class Run:
     slowest_s: float = 0.0
     jobs: set[str] = field(default_factory=set[str])
     blobs: set[str] = field(default_factory=set[str])
-    serving: dict[int, float] = field(default_factory=dict[int, float])  # worker: when it first answered
     killed: list[int] = field(default_factory=list[int])
 
     def done(self) -> set[str]:
@@ -90,12 +88,14 @@ async def running(account: Account, notes: Notes, prefix: str, workers: int) -> 
         await program.wait()
 
 
-async def kill_under_load(run: Run, account: Account, seconds: float) -> None:
-    """HTTP, queue and blob work for so long; each second the worker that answered last is killed."""
+async def kill_under_load(run: Run, account: Account, seconds: int) -> None:
+    """HTTP, queue and blob work for so long; each second a worker process is killed, one that still starts too."""
     until = time.monotonic() + seconds
     async with aiohttp.ClientSession(run.url, timeout=aiohttp.ClientTimeout(total=60)) as client:
         load = [_ask(run, client, until) for _ in range(CLIENTS)]
-        await asyncio.gather(*load, _send(run, account, until), _upload(run, account, client, until), _kill(run, until))
+        await asyncio.gather(
+            *load, _send(run, account, until), _upload(run, account, client, until), _kill(run, seconds)
+        )
 
 
 async def settled(run: Run, account: Account) -> None:
@@ -122,8 +122,6 @@ async def _ask(run: Run, client: aiohttp.ClientSession, until: float) -> None:
     while (began := time.monotonic()) < until:
         async with client.get("/api/ping") as response:
             run.answers[response.status] += 1
-            if response.status == 200:
-                run.serving.setdefault((await response.json())["pid"], time.monotonic())
         run.slowest_s = max(run.slowest_s, time.monotonic() - began)
         await asyncio.sleep(_PAUSE_S / 5)
 
@@ -146,10 +144,11 @@ async def _upload(run: Run, account: Account, client: aiohttp.ClientSession, unt
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _kill(run: Run, until: float) -> None:
-    while time.monotonic() < until - 1:
-        await asyncio.sleep(1)  # the rhythm of the kills, not a wait for anything
-        serving = [pid for pid, since in run.serving.items() if time.monotonic() - since > _YOUNG_S]
-        for pid in [pid for pid in serving if pid not in run.killed][-1:]:
-            os.kill(pid, signal.SIGKILL)
-            run.killed.append(pid)
+async def _kill(run: Run, times: int) -> None:
+    """Each second the oldest worker process that there is, ready or not; where there is none just now, the next one."""
+    began = time.monotonic()
+    for number in range(1, times + 1):
+        await asyncio.sleep(began + number - time.monotonic())  # the rhythm of the kills, not a wait for anything
+        pid = await eventually(lambda: next((pid for pid in sorted(run.children()) if pid not in run.killed), 0))
+        os.kill(pid, signal.SIGKILL)
+        run.killed.append(pid)
