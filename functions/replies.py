@@ -74,7 +74,7 @@ def refuse(error: PlatformError, timing: Timing) -> Response:
     if isinstance(error, UpstreamRefusalError):
         headers = timing.finish(error.upstream_status)
         return Response(error.body, error.upstream_status, headers, media_type="application/json")
-    headers = timing.finish(error.status) | _advice(error)
+    headers = timing.finish(error.status) | _advice(error) | dict(error.headers)
     content = {"error": {"message": str(error), "type": error.type, "param": error.param, "code": error.code}}
     return Response(to_json(content), error.status, headers, media_type="application/json")
 

@@ -23,6 +23,7 @@ PlatformError
  + PoisonMessageError         queue only: park it, do not retry
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -30,6 +31,7 @@ class PlatformError(Exception):
     """Base of every error the platform raises on purpose.
 
     `code` and `param` follow OpenAI's error object; `retry_after_s` is what the caller should wait, in seconds.
+    `headers` are for the answer that tells the client.
     """
 
     status: ClassVar[int] = 500
@@ -44,6 +46,7 @@ class PlatformError(Exception):
         self.param = param
         self.code = code or self.default_code
         self.retry_after_s = retry_after_s
+        self.headers: Mapping[str, str] = {}
 
 
 class RequestError(PlatformError):

@@ -56,6 +56,19 @@ class ModelSettings(BaseModel):
         return self
 
 
+class LimitSettings(BaseModel):
+    """Requests and tokens a minute; `model`, `tenant` and `key` narrow it to those."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per: Literal["tenant", "key"] = "tenant"
+    requests: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    model: str | None = None
+    tenant: str | None = None
+    key: str | None = None
+
+
 class Settings(BaseModel):
     """Frozen after load. Each field is the app setting FLIGHTDECK_<NAME>."""
 
@@ -68,6 +81,9 @@ class Settings(BaseModel):
     )
     models: Annotated[Mapping[str, ModelSettings], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
         min_length=1, description="JSON catalogue: model name to its deployments"
+    )
+    limits: Annotated[tuple[LimitSettings, ...], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
+        default=(), description="JSON list of {per, requests, tokens, model, tenant, key}: what may be used in a minute"
     )
     embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
     keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals}")

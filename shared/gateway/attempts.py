@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from shared.errors import PlatformError
 from shared.gateway.catalogue import Model
+from shared.gateway.limiter import Admission
 from shared.gateway.observed import Observed
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
@@ -56,6 +57,7 @@ class Spend:
     observed: Observed
     clock: Clock
     began: float
+    admission: Admission | None = None
     ttft_ms: int | None = None
     settled: bool = False
 
@@ -79,6 +81,8 @@ class Spend:
         )
         with self.observed.settling():
             self.reservation.settle(consumption)
+        if self.admission is not None:
+            self.admission.settle(usage.input_tokens, usage.output_tokens)
         self.observed.end(consumption, self.clock.monotonic() - self.began)
 
 
@@ -148,6 +152,7 @@ def begin(
     body: bytes,
     output_tokens: int = 0,
     stream: bool = False,
+    admission: Admission | None = None,
 ) -> Spend:
     """Reserve before the call is made. The reservation is a guess, used only if this process dies."""
     attempt = Attempt(
@@ -164,4 +169,4 @@ def begin(
     observed = Observed.begin(operation, model.name, deployment, tenant=caller.tenant, stream=stream)
     with observed.settling():
         reservation = upstreams.meter.reserve(attempt)
-    return Spend(reservation, observed, upstreams.clock, upstreams.clock.monotonic())
+    return Spend(reservation, observed, upstreams.clock, upstreams.clock.monotonic(), admission)

@@ -10,10 +10,12 @@ from shared.errors import ContextLengthError
 from shared.gateway import transcript
 from shared.gateway.attempts import Spend, Upstreams, Usage, begin
 from shared.gateway.catalogue import Catalogue, Model
+from shared.gateway.dispatch import Ask, Dispatcher
 from shared.gateway.exchange import exchange
+from shared.gateway.limiter import Admission
 from shared.gateway.opening import Opened, open_stream
 from shared.gateway.relay import Opening, StreamRelay, abandon
-from shared.gateway.routing import Routed, Router, Turn
+from shared.gateway.routing import Routed, Turn
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
 from shared.wire.replies import Relayed, Streamed
@@ -39,9 +41,9 @@ class ChatGateway:
     Both ways raise UpstreamRefusalError for what the model itself refused, CapacityError, UpstreamError.
     """
 
-    def __init__(self, catalogue: Catalogue, router: Router, upstreams: Upstreams) -> None:
+    def __init__(self, catalogue: Catalogue, dispatcher: Dispatcher, upstreams: Upstreams) -> None:
         self._catalogue = catalogue
-        self._router = router
+        self._dispatcher = dispatcher
         self._upstreams = upstreams
 
     async def complete(self, call: ChatCall) -> Relayed:
@@ -51,13 +53,13 @@ class ChatGateway:
         def count(answered: bytes) -> Usage:
             return transcript.count(call.body, transcript.text_of_answer(answered), self._upstreams.tokens)
 
-        async def attempt(turn: Turn) -> bytes:
+        async def attempt(turn: Turn, admission: Admission | None) -> bytes:
             body = to_json({**call.body, "model": turn.deployment.model})
             await self._check_length(call, model, len(body))
-            spend = self._begin(call, model, turn.deployment, body)
+            spend = self._begin(call, model, turn.deployment, body, admission)
             return await exchange(self._upstreams, turn, PATH, body, spend=spend, count=count)
 
-        routed = await self._router.route(model, attempt)
+        routed = await self._dispatcher.send(_ask(call, model), attempt)
         return Relayed(routed.value, headers=routed.headers)
 
     async def stream(self, call: ChatCall) -> Streamed:
@@ -80,13 +82,13 @@ class ChatGateway:
         model = self._catalogue.find(call.model, "chat")
         options = _with_usage(call.body)
 
-        async def attempt(turn: Turn) -> Opened:
+        async def attempt(turn: Turn, admission: Admission | None) -> Opened:
             body = to_json({**call.body, "model": turn.deployment.model, "stream_options": options})
             await self._check_length(call, model, len(body))
-            spend = self._begin(call, model, turn.deployment, body, stream=True)
+            spend = self._begin(call, model, turn.deployment, body, admission, stream=True)
             return await open_stream(self._upstreams, turn, PATH, body, spend=spend, prompt=lambda: self._prompt(call))
 
-        return await self._router.route(model, attempt)
+        return await self._dispatcher.send(_ask(call, model), attempt)
 
     def _prompt(self, call: ChatCall) -> Usage:
         return transcript.count(call.body, "", self._upstreams.tokens)
@@ -109,7 +111,14 @@ class ChatGateway:
             )
 
     def _begin(
-        self, call: ChatCall, model: Model, deployment: Deployment, body: bytes, *, stream: bool = False
+        self,
+        call: ChatCall,
+        model: Model,
+        deployment: Deployment,
+        body: bytes,
+        admission: Admission | None,
+        *,
+        stream: bool = False,
     ) -> Spend:
         return begin(
             self._upstreams,
@@ -121,7 +130,12 @@ class ChatGateway:
             body=body,
             output_tokens=call.output_tokens or _DEFAULT_OUTPUT_TOKENS,
             stream=stream,
+            admission=admission,
         )
+
+
+def _ask(call: ChatCall, model: Model) -> Ask:
+    return Ask(call.caller, model, call.body, call.output_tokens)
 
 
 def _with_usage(body: Mapping[str, object]) -> dict[str, object]:

@@ -12,8 +12,10 @@ from pydantic_core import to_json
 from shared.errors import UpstreamError
 from shared.gateway.attempts import Spend, Upstreams, Usage, begin, usage_of
 from shared.gateway.catalogue import Catalogue, Model
+from shared.gateway.dispatch import Ask, Dispatcher
 from shared.gateway.exchange import exchange
-from shared.gateway.routing import Router, Turn
+from shared.gateway.limiter import Admission
+from shared.gateway.routing import Turn
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment, Embeddings
 from shared.ports.usage import Source
@@ -44,28 +46,38 @@ class _Answer(BaseModel):
 class EmbeddingGateway:
     """Raises as `ChatGateway` does."""
 
-    def __init__(self, catalogue: Catalogue, router: Router, upstreams: Upstreams) -> None:
+    def __init__(self, catalogue: Catalogue, dispatcher: Dispatcher, upstreams: Upstreams) -> None:
         self._catalogue = catalogue
-        self._router = router
+        self._dispatcher = dispatcher
         self._upstreams = upstreams
 
     async def create(self, call: EmbeddingCall) -> Relayed:
         """A deployment's answer, byte for byte."""
         model = self._catalogue.find(call.model, "embedding")
 
-        async def attempt(turn: Turn) -> bytes:
+        async def attempt(turn: Turn, admission: Admission | None) -> bytes:
             body = to_json({**call.body, "model": turn.deployment.model})
-            spend = self._begin(call, model, turn.deployment, body)
+            spend = self._begin(call, model, turn.deployment, body, admission)
             return await exchange(
                 self._upstreams, turn, PATH, body, spend=spend, count=lambda _: self._counted(call.body)
             )
 
-        routed = await self._router.route(model, attempt)
+        ask = Ask(call.caller, model, call.body, max_output_tokens=0, bulk=call.source == "indexing")
+        routed = await self._dispatcher.send(ask, attempt)
         return Relayed(routed.value, headers=routed.headers)
 
-    def _begin(self, call: EmbeddingCall, model: Model, deployment: Deployment, body: bytes) -> Spend:
+    def _begin(
+        self, call: EmbeddingCall, model: Model, deployment: Deployment, body: bytes, admission: Admission | None
+    ) -> Spend:
         return begin(
-            self._upstreams, call.caller, model, deployment, operation="embeddings", source=call.source, body=body
+            self._upstreams,
+            call.caller,
+            model,
+            deployment,
+            operation="embeddings",
+            source=call.source,
+            body=body,
+            admission=admission,
         )
 
     def _counted(self, body: Mapping[str, object]) -> Usage:

@@ -70,10 +70,7 @@ class Routed[T]:
 
     value: T
     turn: Turn
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"x-flightdeck-deployment": self.turn.deployment.id, "x-flightdeck-attempts": str(self.turn.number)}
+    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -120,7 +117,7 @@ class Router:
         while True:
             call.tried.append(turn.deployment)
             try:
-                return Routed(await _observed(turn, attempt), turn)
+                return Routed(await _observed(turn, attempt), turn, _headers(turn))
             except (UpstreamError, CapacityError) as error:
                 following = self._next(call, error)
                 if following is None:
@@ -186,6 +183,10 @@ class Router:
             soonest_s = min(self._health_of(one).free_in_s() for one in model.deployments)
             error.retry_after_s = soonest_s or error.retry_after_s or DEFAULT_RETRY_AFTER_S
         return error
+
+
+def _headers(turn: Turn) -> dict[str, str]:
+    return {"x-flightdeck-deployment": turn.deployment.id, "x-flightdeck-attempts": str(turn.number)}
 
 
 async def _observed[T](turn: Turn, attempt: Callable[[Turn], Awaitable[T]]) -> T:

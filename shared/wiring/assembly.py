@@ -20,7 +20,9 @@ from shared.answers.models import ModelAnswers
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
+from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
+from shared.gateway.limiter import Limit, Limiter
 from shared.gateway.routing import Router
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import UsageRecorder
@@ -76,11 +78,12 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     )
     models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
-    router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
-    embedding_gateway = EmbeddingGateway(catalogue, router, upstreams)
     embedding_model = _embedding_model(settings, catalogue)
-    embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
     stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
+    router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
+    dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
+    embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
+    embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
     extractor = Extractor()
     space = EmbeddingSpace(embedding_model.name, embedding_model.dimensions or 0)
     passages = PassageEmbedder(embedder, stores.embeddings, space)
@@ -96,7 +99,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
         keys=KeyRing(KeyFile(Path(settings.keys_file) if settings.keys_file else None), pepper=settings.key_pepper),
-        chat=ChatAnswers(ChatGateway(catalogue, router, upstreams), catalogue, retrieval.searcher, clock),
+        chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, retrieval.searcher, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,
@@ -176,6 +179,10 @@ def _account(settings: Settings) -> StorageAccount:
         return StorageAccount.at(settings.storage_blobs_url or "", settings.storage_queues_url or "")
     except ValueError as error:
         raise ConfigurationError(f"AzureWebJobsStorage is wrong: {error}") from error
+
+
+def _limits(settings: Settings) -> tuple[Limit, ...]:
+    return tuple(Limit(**limit.model_dump()) for limit in settings.limits)
 
 
 def _catalogue(settings: Settings) -> Catalogue:

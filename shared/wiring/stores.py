@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.adapters.entra import Identity
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
+from shared.ports.limits import Rates
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
@@ -30,6 +31,7 @@ class Stores:
     chunks: Chunks
     embeddings: EmbeddingCache
     ledger: UsageLedger
+    rates: Rates
     close: Callable[[], Awaitable[None]]
 
 
@@ -45,6 +47,7 @@ def _open_cosmos(location: str, dimensions: int, identity: Identity) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
+    from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.usage import CosmosUsageLedger
 
@@ -59,6 +62,7 @@ def _open_cosmos(location: str, dimensions: int, identity: Identity) -> Stores:
         chunks=CosmosChunks(account, dimensions=dimensions),
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
+        rates=CosmosRates(account),
         close=account.close,
     )
 
@@ -67,6 +71,7 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
     from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
+    from shared.adapters.sqlite.rates import SqliteRates
     from shared.adapters.sqlite.records import SqliteRecords
     from shared.adapters.sqlite.usage import SqliteUsageLedger
     from shared.adapters.system import SystemClock
@@ -82,5 +87,6 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
         chunks=SqliteChunks(database, dimensions=dimensions, embedding_model=embedding_model),
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),
+        rates=SqliteRates(database, SystemClock()),
         close=database.close,
     )

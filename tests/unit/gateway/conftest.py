@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from shared.adapters.http import HttpPool
+from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatCall, ChatGateway
+from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import EmbeddingGateway
+from shared.gateway.limiter import Limiter
 from shared.gateway.routing import Router
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
@@ -65,7 +68,7 @@ class Bench:
     waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2))
     context_tokens: int = 1000
 
-    def _parts(self) -> tuple[Catalogue, Router, Upstreams]:
+    def _parts(self) -> tuple[Catalogue, Dispatcher, Upstreams]:
         chat = Deployment("local", self.upstream.endpoint, "openai", "chat")
         models = {
             "gpt": Model("gpt", "chat", (chat,), self.context_tokens),
@@ -75,7 +78,7 @@ class Bench:
         clock = SystemClock()
         router = Router(clock, deadline_s=self.waits.deadline_s, ttft_s=self.waits.ttft_s)
         upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), clock, self.waits)
-        return Catalogue(models), router, upstreams
+        return Catalogue(models), Dispatcher(router, Limiter(MemoryRates(clock), clock)), upstreams
 
     @property
     def chat(self) -> ChatGateway:

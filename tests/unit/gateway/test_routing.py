@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.errors import OverloadedError, RateLimitError, UpstreamError, UpstreamRefusalError
 from shared.gateway.attempts import Upstreams
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
+from shared.gateway.dispatch import Dispatcher
 from shared.gateway.health import BreakerRules
+from shared.gateway.limiter import Limiter
 from shared.gateway.routing import RetryRules, Router
 from shared.ports.models import Deployment
 from tests.unit.gateway.conftest import Bench, RememberingMeter, WordCounter, call
@@ -56,7 +59,9 @@ def pair_of(
     clock, waits = SystemClock(), replace(bench.waits, ttft_s=ttft_s)
     router = Router(clock, deadline_s=waits.deadline_s, ttft_s=ttft_s, breaker=breaker, retries=retries)
     upstreams = Upstreams(HttpModels(bench.pool), bench.meter, WordCounter(), clock, waits)
-    return Pair(bench, ChatGateway(catalogue, router, upstreams), bench.meter)
+    return Pair(
+        bench, ChatGateway(catalogue, Dispatcher(router, Limiter(MemoryRates(clock), clock)), upstreams), bench.meter
+    )
 
 
 FAILING = [
