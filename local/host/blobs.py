@@ -1,9 +1,10 @@
-"""The blob trigger with source Event Grid: the webhook, the queue behind it, and the two ways to bind a blob."""
+"""The blob trigger: Event Grid's webhook, the queue behind both sources, and the two ways to bind a blob."""
 
 import base64
 import json
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +17,6 @@ from local.host.config import HostJson
 from local.host.frames import Data, Message
 from local.host.functions import Function
 from local.host.invocation import Call, Invoker, Outcome
-from local.host.process import AppError
 from local.host.queues import QueueSource
 from local.host.storage import Storage
 
@@ -24,6 +24,21 @@ POISON_QUEUE = "webjobs-blobtrigger-poison"
 _EVENT_GRID = ("EventGrid", 1)
 _CAPTURE = re.compile(r"\\\{(\w+)\\\}")
 _log = logging.getLogger("local.host.blobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One version of a blob that a function is to see."""
+
+    function: str  # its full name
+    container: str
+    blob: str
+    etag: str  # empty where an event did not say it
+    blob_type: str = "BlockBlob"
+
+    @property
+    def path(self) -> str:
+        return f"{self.container}/{self.blob}"
 
 
 class BlobTrigger:
@@ -41,35 +56,39 @@ class BlobTrigger:
 
     async def receive(self, full_name: str, event_type: str, events: list[Message]) -> tuple[int, Message | None]:
         """Answer Event Grid's delivery to the webhook of a function: a status, and a body for the handshake."""
-        if full_name not in self._functions:
+        function = self._functions.get(full_name)
+        if function is None or is_polled(function):
             return 404, None
         if event_type == "SubscriptionValidation":
             return 200, {"validationResponse": events[0]["data"]["validationCode"]}
         for event in events:
-            await self._enqueue(full_name, event["data"])
+            notice = self._announced(full_name, event["data"])
+            if self.wants(notice):
+                await self.enqueue(notice)
+            else:
+                _log.info("%s does not listen to %s.", full_name, notice.path)
         return 202, None
 
-    async def _enqueue(self, full_name: str, data: Message) -> None:
-        container, name = self._address(data["url"])
-        if not self._patterns[full_name].fullmatch(f"{container}/{name}"):
-            _log.info("%s does not listen to %s/%s.", full_name, container, name)
-            return
+    def wants(self, notice: Notice) -> bool:
+        return self._patterns[notice.function].fullmatch(notice.path) is not None
+
+    async def enqueue(self, notice: Notice) -> None:
         message = {
             "Type": "BlobTrigger",
-            "FunctionId": full_name,
-            "BlobType": data.get("blobType", "BlockBlob"),
-            "ContainerName": container,
-            "BlobName": name,
-            "ETag": data.get("eTag", ""),
+            "FunctionId": notice.function,
+            "BlobType": notice.blob_type,
+            "ContainerName": notice.container,
+            "BlobName": notice.blob,
+            "ETag": notice.etag,
         }
         await self._storage.enqueue(self.queue, base64.b64encode(json.dumps(message).encode()).decode())
 
-    def _address(self, url: str) -> tuple[str, str]:
-        """Container and blob name; the path of an emulator's address begins with the account."""
-        path = unquote(urlsplit(url).path).lstrip("/")
+    def _announced(self, full_name: str, data: Message) -> Notice:
+        """What an event says; the path of an emulator's address begins with the account."""
+        path = unquote(urlsplit(str(data["url"])).path).lstrip("/")
         account = self._storage.blob("x", "x").account_name
         container, _, name = path.removeprefix(f"{account}/").partition("/")
-        return container, name
+        return Notice(full_name, container, name, data.get("eTag", ""), data.get("blobType", "BlockBlob"))
 
     async def _handle(self, _message: QueueMessage, body: bytes) -> Outcome:
         notice = json.loads(body)
@@ -79,6 +98,8 @@ class BlobTrigger:
         client = self._storage.blob(notice["ContainerName"], notice["BlobName"], function.trigger.connection)
         try:
             properties = await client.get_blob_properties()
+            if is_polled(function) and (properties.etag or "").strip('"') != notice["ETag"].strip('"'):
+                return "succeeded"  # the version is no more; the one that took its place is found by itself
             data = await _bound(function, client, notice)
         except ResourceNotFoundError:
             _log.info("%s/%s is gone; nothing to run.", notice["ContainerName"], notice["BlobName"])
@@ -90,13 +111,9 @@ class BlobTrigger:
         return await self._invoker.run(Call(function, data, metadata))
 
 
-def event_grid_functions(functions: list[Function]) -> list[Function]:
-    """The app's blob functions. Raises AppError for the polled source; the Flex Consumption plan has none either."""
-    blobs = [function for function in functions if function.trigger.kind == "blobtrigger"]
-    for function in blobs:
-        if function.trigger.fields.get("source") not in _EVENT_GRID:
-            raise AppError(f"Blob function {function.name!r} polls its container; it must have source EventGrid here.")
-    return blobs
+def is_polled(function: Function) -> bool:
+    """True unless the function asks for Event Grid, as on the real host."""
+    return function.trigger.fields.get("source") not in _EVENT_GRID
 
 
 def _pattern(function: Function) -> re.Pattern[str]:

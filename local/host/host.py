@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from azure.core.exceptions import AzureError
 
 from local.host.banner import banner
-from local.host.blobs import BlobTrigger, event_grid_functions
+from local.host.blobs import BlobTrigger, is_polled
 from local.host.config import HostConfig, read_host_json
 from local.host.front import BLOB_WEBHOOK, Front
 from local.host.functions import Function, described, is_enabled
@@ -18,6 +18,7 @@ from local.host.process import AppError
 from local.host.proxy import Proxy
 from local.host.queues import QueueListener, queue_trigger
 from local.host.routes import RouteTable
+from local.host.scans import ContainerScan
 from local.host.storage import Storage
 from local.host.timers import TimerListener
 
@@ -39,7 +40,7 @@ class Host:
         outputs = Outputs(self._storage, base64_queues=self._settings.queues.base64)
         self._invoker = Invoker(self._pool, outputs, self._settings.function_timeout_s)
         self._proxy = Proxy(self._pool, self._invoker, config.idle_s)
-        self._listeners: list[QueueListener | TimerListener] = []
+        self._listeners: list[QueueListener | TimerListener | ContainerScan] = []
         self._front: Front | None = None
 
     @property
@@ -49,8 +50,8 @@ class Host:
     @property
     def blob_webhooks(self) -> tuple[str, ...]:
         """Where Event Grid delivers, one address for each blob function."""
-        blobs = [function for function in self.functions if function.trigger.kind == "blobtrigger"]
-        return tuple(f"{self.url}{BLOB_WEBHOOK}?functionName={function.full_name}" for function in blobs)
+        hearing = [function for function in self._of_kind("blobtrigger") if not is_polled(function)]
+        return tuple(f"{self.url}{BLOB_WEBHOOK}?functionName={function.full_name}" for function in hearing)
 
     @property
     def worker_pids(self) -> list[int]:
@@ -81,7 +82,7 @@ class Host:
         self._check()
         blobs = self._blob_trigger()
         self._routes = RouteTable(self.functions, self._settings.route_prefix)
-        self._listeners = [*self._queue_listeners(blobs), *self._timers()]
+        self._listeners = [*self._queue_listeners(blobs), *self._scans(blobs), *self._timers()]
         self._front = Front(self.config, self._routes, self._proxy, blobs)
 
     async def _start(self) -> None:
@@ -117,20 +118,27 @@ class Host:
             for binding in [*([] if known else [function.trigger]), *function.inputs, *unknown]:
                 kind = binding.fields["type"]
                 raise AppError(f"Function {function.name!r} has a binding of type {kind!r}; the local host has none.")
-        if any(function.trigger.kind == "httptrigger" for function in self.functions) and not self._pool.serves_http:
+        if self._of_kind("httptrigger") and not self._pool.serves_http:
             raise AppError("HTTP functions must use the types of azurefunctions.extensions.http.fastapi.")
 
     def _blob_trigger(self) -> BlobTrigger | None:
-        functions = event_grid_functions(self.functions)
+        functions = self._of_kind("blobtrigger")
         return BlobTrigger(functions, self.config.identity, self._storage, self._invoker) if functions else None
 
     def _queue_listeners(self, blobs: BlobTrigger | None) -> list[QueueListener]:
-        queues = [function for function in self.functions if function.trigger.kind == "queuetrigger"]
-        sources = [queue_trigger(function, self._settings.queues, self._invoker) for function in queues]
+        queues, options = self._of_kind("queuetrigger"), self._settings.queues
+        sources = [queue_trigger(function, options, self._invoker) for function in queues]
         sources += [blobs.source(self._settings)] if blobs else []
         return [QueueListener(source, self.config, self._storage, self._pool) for source in sources]
 
+    def _scans(self, blobs: BlobTrigger | None) -> list[ContainerScan]:
+        polled = [function for function in self._of_kind("blobtrigger") if is_polled(function)] if blobs else []
+        identity, pause_s = self.config.identity, self._settings.queues.max_poll_s
+        return [ContainerScan(function, identity, self._storage, blobs, pause_s) for function in polled if blobs]
+
     def _timers(self) -> list[TimerListener]:
-        timers = [function for function in self.functions if function.trigger.kind == "timertrigger"]
-        identity = self.config.identity
+        timers, identity = self._of_kind("timertrigger"), self.config.identity
         return [TimerListener(timer, identity, self._storage, self._pool, self._invoker) for timer in timers]
+
+    def _of_kind(self, trigger: str) -> list[Function]:
+        return [function for function in self.functions if function.trigger.kind == trigger]

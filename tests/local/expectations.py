@@ -20,6 +20,7 @@ class Row:
     raw: bool = False  # the text goes as it is, not in base64
     blob: tuple[str, str, bytes, str] | None = None  # container, name, content, function that hears of it
     deleted: bool = False  # the blob is gone before its event comes
+    polled: tuple[str, str, bytes] | None = None  # container (less its prefix), name, content: no event tells of it
     notes: tuple[Note, ...] = ()  # in this order, each exactly once
     queued: tuple[str, str] | None = None  # queue and a text that arrives there
 
@@ -105,6 +106,11 @@ BLOB = (
         name="a blob that fails is tried as host.json says",
         blob=("uploads", "parity/bad", b"poison", "on_upload"),
         notes=(("upload", "uploads/parity/bad"), ("upload", "uploads/parity/bad")),
+    ),
+    Row(
+        name="a container without events is looked through",
+        polled=("polled", "parity/found.txt", b"hello"),
+        notes=(("polled", "parity/found.txt", "hello"),),
     ),
 )
 

@@ -100,6 +100,9 @@ async def test_a_host_does_what_is_expected(target: Target, account: Account, ro
     if row.message is not None:
         queue, text = row.message
         await account.send(target.prefix + queue, text, raw=row.raw)
+    if row.polled is not None:
+        container, name, content = row.polled
+        await account.upload(target.prefix + container, name, content)
     if row.blob is not None:
         await _drop(target, account, row)
     if row.queued is not None:

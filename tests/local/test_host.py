@@ -44,16 +44,6 @@ async def broken(wrong: func.QueueMessage) -> None: ...
     assert "the broken function" in await started(tmp_path, code)
 
 
-async def test_a_blob_function_that_polls_is_refused(tmp_path: Path) -> None:
-    code = """
-import azure.functions as func
-app = func.FunctionApp()
-@app.blob_trigger(arg_name="blob", path="c/{name}", connection="AzureWebJobsStorage")
-async def polled(blob: func.InputStream) -> None: ...
-"""
-    assert "'polled' polls its container; it must have source EventGrid" in await started(tmp_path, code)
-
-
 async def test_a_binding_whose_connection_is_not_set_is_refused_by_setting(tmp_path: Path) -> None:
     code = """
 import azure.functions as func

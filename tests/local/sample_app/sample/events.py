@@ -90,6 +90,14 @@ async def on_big(client: BlobClient, context: func.Context) -> None:
     note("big", client.container_name, client.blob_name, size)
 
 
+@bp.blob_trigger(arg_name="blob", path="%SAMPLE_PREFIX%polled/{name}", connection=STORAGE)
+async def on_polled(blob: func.InputStream) -> None:
+    content = blob.read().decode()
+    note("polled", (blob.name or "").partition("/")[2], content)
+    if content == "poison":
+        raise RuntimeError("a bad blob")
+
+
 @bp.timer_trigger(arg_name="timer", schedule="* * * * * *", run_on_startup=False, use_monitor=False)
 async def tick(timer: func.TimerRequest) -> None:
     note("tick", timer.past_due, time.time())
