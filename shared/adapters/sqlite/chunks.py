@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from shared.adapters.sqlite import filters as attribute_filters
 from shared.adapters.sqlite import generations, lexical, search, vectors
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
+from shared.adapters.sqlite.matrices import Matrices
 from shared.errors import InvalidRequestError, PlatformError, TooLargeError
 from shared.ports.chunks import Candidates, Chunk
 from shared.ports.filters import Filter
@@ -47,9 +48,17 @@ class SqliteChunks:
     BM25's statistics are those of the file: which words are rare is judged over all tenants, what is found is not.
     """
 
-    def __init__(self, database: SqliteDatabase, *, dimensions: int, embedding_model: str) -> None:
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        *,
+        dimensions: int,
+        embedding_model: str,
+        matrices: Matrices | None = None,
+    ) -> None:
         self._database = database
         self._dimensions = dimensions
+        self._matrices = matrices or Matrices(dimensions=dimensions)
         self._model = embedding_model
 
     async def put(self, chunks: Sequence[Chunk]) -> None:
@@ -115,7 +124,7 @@ class SqliteChunks:
             if partition is None or limit < 1:
                 return Candidates((), ())
             return Candidates(
-                by_vector=_hits(search.by_vector(connection, partition, query)),
+                by_vector=_hits(search.by_vector(connection, partition, query, self._matrices)),
                 by_text=_hits(search.by_text(connection, partition, query)),
             )
 

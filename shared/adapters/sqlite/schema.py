@@ -106,9 +106,24 @@ _RATES = """
 CREATE TABLE rates (scope TEXT PRIMARY KEY, tat REAL NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+# What a search could see of a partition, counted: a matrix in memory is of one count. `stamp` is the count of the last
+# vector that a generation got; -1 for those from before this was counted. Triggers, so that no writer can forget.
+_CHANGES = """
+ALTER TABLE partitions ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generations ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
+UPDATE generations SET stamp = -1;
+CREATE TRIGGER vector_added AFTER INSERT ON vectors BEGIN
+  UPDATE partitions SET changes = changes + 1 WHERE pk = NEW.pk;
+  UPDATE generations SET stamp = (SELECT changes FROM partitions WHERE pk = NEW.pk) WHERE version = NEW.version;
+END;
+CREATE TRIGGER visibility_changed AFTER UPDATE OF visible ON generations BEGIN
+  UPDATE partitions SET changes = changes + 1 WHERE pk = NEW.pk;
+END;
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES)
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES, _CHANGES)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)

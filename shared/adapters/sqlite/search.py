@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from shared.adapters.sqlite import lexical, vectors
 from shared.adapters.sqlite.connection import Bindings, Row, rows
 from shared.adapters.sqlite.filters import Condition
+from shared.adapters.sqlite.matrices import Matrices
 from shared.ports.filters import Filter
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ _THESE_VISIBLE = """v.version IN (
 
 _MEANT = "v.version IN (SELECT version FROM generations WHERE pk = :pk AND visible = 1 AND {condition})"
 
-_BY_VECTOR = """
-WITH allowed (acl) AS (
-  SELECT 0 UNION SELECT acl FROM acl_principals
-  WHERE pk = :pk AND principal IN (SELECT value FROM json_each(:principals))
-), near (chunk) AS MATERIALIZED (
+_ALLOWED = """
+SELECT 0 UNION SELECT acl FROM acl_principals
+WHERE pk = :pk AND principal IN (SELECT value FROM json_each(:principals))
+"""
+_BY_SCAN = """
+WITH allowed (acl) AS ({allowed}), near (chunk) AS MATERIALIZED (
   SELECT v.chunk FROM allowed a CROSS JOIN vectors v ON v.pk = :pk AND v.acl = a.acl WHERE {visible}
   ORDER BY vec_distance_L1(vec_int8(v.vector), vec_int8(:scannable)) LIMIT :rescored
 ), best (chunk, score) AS MATERIALIZED (
@@ -48,6 +50,11 @@ WITH allowed (acl) AS (
 )
 SELECT body, embedding, score FROM best CROSS JOIN chunks USING (chunk) CROSS JOIN embeddings USING (chunk)
 ORDER BY score DESC, chunk
+"""
+_VERSIONS = "SELECT v.version FROM generations v WHERE v.pk = :pk AND {visible}"
+_READ = """
+SELECT body, embedding, best.value ->> 1 FROM json_each(?) best
+CROSS JOIN chunks ON chunk = best.value ->> 0 CROSS JOIN embeddings USING (chunk) ORDER BY best.key
 """
 _BY_TEXT = """
 SELECT v.body, e.embedding, -p.rank FROM passages p
@@ -66,17 +73,30 @@ class Query:
     filters: Filter | None
 
 
-def by_vector(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
+def by_vector(connection: "apsw.Connection", partition: int, query: Query, matrices: Matrices) -> list[Row]:
     """Rows of (body, embedding, cosine similarity), best first."""
+    matrix = matrices.get(connection, partition)
+    if matrix is None:
+        return _by_scan(connection, partition, query)
+    best = matrix.nearest(
+        query.embedding,
+        query.limit,
+        acls=[acl for (acl,) in rows(connection, _ALLOWED, _principals(partition, query))],
+        versions=_versions(connection, partition, query),
+    )
+    return rows(connection, _READ, (json.dumps(best),))
+
+
+def _by_scan(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
     visible, filtered = _visible(partition, query)
     bindings = filtered | {
-        "principals": json.dumps(list(query.principals)),
+        **_principals(partition, query),
         "scannable": vectors.scannable(query.embedding),
         "exact": query.embedding,
         "rescored": max(_MIN_RESCORED, _RESCORED_PER_HIT * query.limit),
         "limit": query.limit,
     }
-    return rows(connection, _BY_VECTOR.format(visible=visible), bindings)
+    return rows(connection, _BY_SCAN.format(allowed=_ALLOWED, visible=visible), bindings)
 
 
 def by_text(connection: "apsw.Connection", partition: int, query: Query) -> list[Row]:
@@ -124,6 +144,18 @@ def acl_of(connection: "apsw.Connection", partition: int, principals: Sequence[s
     for principal in principals:
         connection.execute("INSERT INTO acl_principals VALUES (?, ?, ?)", (partition, principal, acl))
     return acl
+
+
+def _principals(partition: int, query: Query) -> Bindings:
+    return {"pk": partition, "principals": json.dumps(list(query.principals))}
+
+
+def _versions(connection: "apsw.Connection", partition: int, query: Query) -> list[int] | None:
+    """The generations that are asked for, None for all."""
+    if query.document_ids is None and query.filters is None:
+        return None
+    visible, bindings = _visible(partition, query)
+    return [version for (version,) in rows(connection, _VERSIONS.format(visible=visible), bindings)]
 
 
 def _visible(partition: int, query: Query) -> tuple[str, Bindings]:
