@@ -7,6 +7,7 @@ async def record_usage(delivery: Delivery[UsageMessage]) -> None: ...
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,8 @@ import azure.functions as func
 
 from shared import wiring
 from shared.errors import CapacityError, PoisonMessageError
-from shared.wire.messages import ParkedMessage, QueueMessage
+from shared.tracing import names, spans
+from shared.wire.messages import ParkedMessage, QueueMessage, traceparent_of
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +46,8 @@ def consumer[Message](
         handler: Callable[[Delivery[Message]], Awaitable[None]],
     ) -> Callable[[func.QueueMessage], Awaitable[None]]:
         async def trigger(msg: func.QueueMessage) -> None:
-            body = msg.get_body()
-            platform = await wiring.platform()
-            try:
-                message = parse(body)
-                await handler(Delivery(message, msg.id or "", msg.dequeue_count or 1, platform))
-            except PoisonMessageError as error:
-                await _park(platform, queue, body, error)
-            except CapacityError as error:
-                await _defer(platform, queue, parse(body), error)
-            except Exception:
-                log.exception("%s failed message=%s attempt=%s", handler.__name__, msg.id, msg.dequeue_count)
-                raise
+            with _span(queue, msg):
+                await _consume(handler, queue, msg, parse)
 
         trigger.__name__ = handler.__name__
         trigger.__doc__ = handler.__doc__
@@ -70,17 +62,50 @@ def poison_consumer(
     """The same for a poison queue. What the host moved there comes without a reason; it gets one here."""
 
     async def trigger(msg: func.QueueMessage) -> None:
-        body = msg.get_body()
-        try:
-            parked = ParkedMessage.model_validate_json(body)
-        except ValueError:
-            reason = "Every attempt failed; the log tells why."
-            parked = ParkedMessage(code="server_error", reason=reason, body=body.decode(errors="replace"))
-        await handler(Delivery(parked, msg.id or "", msg.dequeue_count or 1, await wiring.platform()))
+        with _span("poison", msg):
+            parked = _parked(msg.get_body())
+            await handler(Delivery(parked, msg.id or "", msg.dequeue_count or 1, await wiring.platform()))
 
     trigger.__name__ = handler.__name__
     trigger.__doc__ = handler.__doc__
     return trigger
+
+
+def _parked(body: bytes) -> ParkedMessage:
+    try:
+        return ParkedMessage.model_validate_json(body)
+    except ValueError:
+        reason = "Every attempt failed; the log tells why."
+        return ParkedMessage(code="server_error", reason=reason, body=body.decode(errors="replace"))
+
+
+def _span(queue: str, msg: func.QueueMessage) -> AbstractContextManager[object]:
+    """The delivery as a span below whatever put the message; a message without a trace begins one."""
+    wiring.observe()
+    parent = traceparent_of(msg.get_body()) if spans.recording() else None
+    attempt = msg.dequeue_count or 1
+    return spans.consumed(f"process {queue}", queue=queue, message_id=msg.id or "", attempt=attempt, traceparent=parent)
+
+
+async def _consume[Message](
+    handler: Callable[[Delivery[Message]], Awaitable[None]],
+    queue: Literal["documents", "usage"],
+    msg: func.QueueMessage,
+    parse: Callable[[bytes], Message],
+) -> None:
+    body = msg.get_body()
+    platform = await wiring.platform()
+    try:
+        await handler(Delivery(parse(body), msg.id or "", msg.dequeue_count or 1, platform))
+    except PoisonMessageError as error:
+        spans.note({names.OUTCOME: "parked"})
+        await _park(platform, queue, body, error)
+    except CapacityError as error:
+        spans.note({names.OUTCOME: "deferred"})
+        await _defer(platform, queue, parse(body), error)
+    except Exception:
+        log.exception("%s failed message=%s attempt=%s", handler.__name__, msg.id, msg.dequeue_count)
+        raise
 
 
 async def _park(
@@ -88,8 +113,7 @@ async def _park(
 ) -> None:
     log.error("parked queue=%s code=%s reason=%s", queue, error.code, error)
     parked = ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
-    poison = "documents-poison" if queue == "documents" else "usage-poison"
-    await platform.queues.put(poison, parked.model_dump_json().encode())
+    await platform.queues.put(wiring.POISON_QUEUES[queue], parked.model_dump_json().encode())
 
 
 async def _defer(

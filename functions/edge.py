@@ -16,6 +16,7 @@ from functions.replies import Timing, gone, refuse, render, unexpected
 from functions.requests import read, secret_of
 from shared import wiring
 from shared.errors import PlatformError
+from shared.tracing import names, spans
 from shared.wire.replies import Reply
 
 _POLL_S = 0.5
@@ -49,15 +50,11 @@ def endpoint[Body: BaseModel](
         handler: Callable[[Call[Body]], Coroutine[None, None, Reply]],
     ) -> Callable[[Request], Awaitable[Response]]:
         async def trigger(req: Request) -> Response:
-            timing = Timing.start(handler.__name__)
-            try:
-                call = await _call(req, body_type)
-                reply = await _unless_gone(req, handler(call))
-                return gone(timing) if reply is None else render(reply, timing)
-            except PlatformError as error:
-                return refuse(error, timing)
-            except Exception as error:  # noqa: BLE001 -- the outermost frame: a client never sees our internals
-                return unexpected(error, timing)
+            wiring.observe()
+            with spans.served(handler.__name__, method=req.method, traceparent=req.headers.get("traceparent")) as span:
+                response = await _answered(req, handler, body_type)
+                spans.answer(span, response.status_code)
+                return response
 
         # Not functools.wraps: the host reads the signature, and must see `req`, not `call`.
         trigger.__name__ = handler.__name__
@@ -65,6 +62,21 @@ def endpoint[Body: BaseModel](
         return trigger
 
     return decorate
+
+
+async def _answered[Body: BaseModel](
+    req: Request, handler: Callable[[Call[Body]], Coroutine[None, None, Reply]], body_type: type[Body]
+) -> Response:
+    timing = Timing.start(handler.__name__)
+    try:
+        call = await _call(req, body_type)
+        spans.note({names.TENANT: call.caller.tenant})
+        reply = await _unless_gone(req, handler(call))
+        return gone(timing) if reply is None else render(reply, timing)
+    except PlatformError as error:
+        return refuse(error, timing)
+    except Exception as error:  # noqa: BLE001 -- the outermost frame: a client never sees our internals
+        return unexpected(error, timing)
 
 
 async def _call[Body: BaseModel](req: Request, body_type: type[Body]) -> Call[Body]:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 POISON = "poison"
 """Container of messages that no retry could help: `usage/{hash of the body}.json`, as a `ParkedMessage`."""
 
-_OF_MESSAGE = {"version", "kind", "deferrals"}
+_OF_MESSAGE = {"version", "kind", "deferrals", "traceparent"}
 
 
 class UsageRecorder:

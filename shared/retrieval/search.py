@@ -16,6 +16,7 @@ from shared.retrieval.duplicates import first_of_each
 from shared.retrieval.fusion import Hit, Passage, RankedList, Weights, fused_scores, merged
 from shared.retrieval.languages import Languages
 from shared.retrieval.words import content_words, coverage
+from shared.tracing import names, spans
 
 _POOL = 4
 """Candidates of each list for each passage that is wanted: fusion needs to see beyond the first."""
@@ -88,6 +89,7 @@ class Searcher:
     relevance: Relevance = field(default_factory=Relevance)
     languages: Languages = field(default_factory=Languages)
 
+    @spans.traced("retrieval")
     async def search(
         self,
         caller: Caller,
@@ -125,7 +127,9 @@ class Searcher:
         if score_threshold is not None:
             hits = [hit for hit in hits if hit.score >= score_threshold]
         distinct = first_of_each((hit.chunk.text, hit) for hit in hits)
-        return tuple(merged(list(islice(distinct, limit))))
+        passages = tuple(merged(list(islice(distinct, limit))))
+        spans.note({names.OPERATION: "retrieval", names.TENANT: caller.tenant, names.PASSAGES: len(passages)})
+        return passages
 
     async def _require(self, tenant: str, store_id: str) -> None:
         try:

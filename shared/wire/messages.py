@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.errors import PoisonMessageError
+from shared.tracing import spans
 from shared.wire.shape import Shape
 from shared.wire.validation import explain, json_of
 from shared.wire.versions import FIRST, Fields, Upgrades, latest, upgraded
@@ -15,12 +16,16 @@ UPGRADES: Mapping[str, Upgrades] = {}
 
 
 class QueueMessage(Shape):
-    """`deferrals` counts how often the work was put off; it spends no attempt."""
+    """`deferrals` counts how often the work was put off; it spends no attempt.
+
+    `traceparent` is the W3C trace context of who made the message; without one the field is left out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = FIRST
     deferrals: int = 0
+    traceparent: str | None = Field(default_factory=spans.traceparent, exclude_if=lambda value: value is None)
 
 
 class DocumentMessage(QueueMessage):
@@ -107,3 +112,16 @@ def current(fields: Fields, upgrades: Mapping[str, Upgrades] = UPGRADES) -> Fiel
     if version > latest(steps):
         raise PoisonMessageError(f"Message version {version} is newer than {latest(steps)}, which this release reads.")
     return {**upgraded(fields, version, steps), "version": latest(steps)}
+
+
+def traceparent_of(body: bytes) -> str | None:
+    """The trace context that a message carries, parked or not; None for any other body."""
+    try:
+        fields = json_of(body)
+    except ValidationError:
+        return None
+    inner = fields.get("body")
+    if fields.get("kind") == "parked" and isinstance(inner, str):
+        return traceparent_of(inner.encode())
+    found = fields.get("traceparent")
+    return found if isinstance(found, str) else None
