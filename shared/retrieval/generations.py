@@ -19,6 +19,7 @@ from shared.retrieval.claims import Claim
 from shared.retrieval.embedding import PassageEmbedder
 from shared.retrieval.extraction.document import Extracted, Passage
 from shared.retrieval.inputs import digest, from_metadata
+from shared.tracing import names, spans
 
 _FLOAT_BYTES = 4
 
@@ -39,7 +40,8 @@ class _Timings:
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
         began = self.clock.monotonic()
-        yield
+        with spans.span(name):
+            yield
         self.ms[name] = self.ms.get(name, 0) + round((self.clock.monotonic() - began) * 1000)
 
 
@@ -66,11 +68,14 @@ class Builder:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
+    @spans.traced("index_document")
     async def build(self, claim: Claim, blob: BlobProperties) -> None:
         """Leave the claimed document `ready`, or in the terminal state that says why it cannot be.
 
         Raise PreconditionFailedError when the blob or the record has changed meanwhile: decide again.
         """
+        document = claim.document
+        spans.note({names.TENANT: document.tenant, names.STORE: document.store_id, names.DOCUMENT: document.id})
         timings = _Timings(self._parts.clock)
         with tempfile.TemporaryDirectory(prefix="document-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "content"
