@@ -5,11 +5,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from benchmarks import environments
 from benchmarks.load import Scenario, drive
-from benchmarks.report import ROOT
 from benchmarks.sides import Side
 
-_PROGRAM = ROOT / ".bench" / "bin" / "py-spy"
+_PROGRAM = environments.program("litellm", "py-spy")
 _RATE = 400
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*):\d+\)$")
 _OURS = re.compile(r".*/((?:functions|shared)/.*)\.py$")
