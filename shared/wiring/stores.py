@@ -39,11 +39,11 @@ def open_stores(location: str, embedding_model: str, dimensions: int, identity: 
     """`sqlite:///path`, three slashes before a relative path and four before an absolute one; or
     `cosmos:https://account…`, whose path may name the database. An adapter's own packages load on first use."""
     if location.startswith("cosmos:"):
-        return _open_cosmos(location, dimensions, identity)
+        return _open_cosmos(location, embedding_model, dimensions, identity)
     return _open_sqlite(location, embedding_model, dimensions)
 
 
-def _open_cosmos(location: str, dimensions: int, identity: Identity) -> Stores:
+def _open_cosmos(location: str, embedding_model: str, dimensions: int, identity: Identity) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
@@ -59,7 +59,7 @@ def _open_cosmos(location: str, dimensions: int, identity: Identity) -> Stores:
         documents=CosmosRecords(account, DocumentRecord),
         tenants=CosmosRecords(account, TenantRecord),
         cursors=CosmosRecords(account, CursorRecord),
-        chunks=CosmosChunks(account, dimensions=dimensions),
+        chunks=CosmosChunks(account, dimensions=dimensions, embedding_model=embedding_model),
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
         rates=CosmosRates(account),

@@ -39,7 +39,9 @@ def chunks(request: pytest.FixtureRequest) -> Chunks:
     if request.param == "memory":
         return MemoryChunks(dimensions=DIMENSIONS)
     if request.param.startswith("cosmos"):
-        return CosmosChunks(request.getfixturevalue("cosmos").under(request.param), dimensions=DIMENSIONS)
+        return CosmosChunks(
+            request.getfixturevalue("cosmos").under(request.param), dimensions=DIMENSIONS, embedding_model="test"
+        )
     return SqliteChunks(request.getfixturevalue("database"), dimensions=DIMENSIONS, embedding_model="test")
 
 

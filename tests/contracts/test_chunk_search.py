@@ -33,7 +33,9 @@ def chunks(request: pytest.FixtureRequest, dimensions: int) -> Chunks:
     if request.param == "memory":
         return MemoryChunks(dimensions=dimensions)
     if request.param.startswith("cosmos"):
-        return CosmosChunks(request.getfixturevalue("cosmos").under(request.param), dimensions=dimensions)
+        return CosmosChunks(
+            request.getfixturevalue("cosmos").under(request.param), dimensions=dimensions, embedding_model="test"
+        )
     return SqliteChunks(request.getfixturevalue("database"), dimensions=dimensions, embedding_model="test")
 
 

@@ -36,8 +36,8 @@ async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.close()
 
 
-def open_chunks(database: SqliteDatabase, dimensions: int = DIMENSIONS, model: str = "test") -> SqliteChunks:
-    return SqliteChunks(database, dimensions=dimensions, embedding_model=model)
+def open_chunks(database: SqliteDatabase) -> SqliteChunks:
+    return SqliteChunks(database, dimensions=DIMENSIONS, embedding_model="test")
 
 
 @contextmanager
@@ -263,27 +263,6 @@ class TestOpening:
         await asyncio.gather(*(SqliteRecords(database, FileRecord).list("t") for database in databases))
         await asyncio.gather(*(database.close() for database in databases))
         assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-class TestEmbeddingModel:
-    @pytest.mark.parametrize(("dimensions", "model"), [(DIMENSIONS, "other"), (DIMENSIONS + 1, "test")])
-    async def test_a_file_of_another_model_is_refused_with_both_named(
-        self, database: SqliteDatabase, dimensions: int, model: str
-    ) -> None:
-        await open_chunks(database).put([chunk("c")])
-        other = open_chunks(database, dimensions, model)
-        vector = (1.0,) * dimensions
-        for call in (
-            other.put([chunk("d", embedding=vector)]),
-            other.search("t", "s", vector=vector, text="", principals=(), limit=1),
-        ):
-            with pytest.raises(PlatformError, match=f"'test' with 4 dimensions.*'{model}' with {dimensions}") as caught:
-                await call
-            assert caught.value.code == "embedding_model_mismatch"
-
-    async def test_reading_alone_fixes_no_model(self, database: SqliteDatabase) -> None:
-        await open_chunks(database, 3, "first").search("t", "s", vector=(1, 0, 0), text="", principals=(), limit=1)
-        await open_chunks(database).put([chunk("c")])
 
 
 class TestFailures:

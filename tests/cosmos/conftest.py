@@ -38,4 +38,4 @@ def ledger(account: CosmosAccount) -> CosmosUsageLedger:
 
 @pytest.fixture
 def chunks(account: CosmosAccount) -> CosmosChunks:
-    return CosmosChunks(account, dimensions=DIMENSIONS)
+    return CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")

@@ -72,7 +72,7 @@ class Measures:
         self.fake = fake
         self.documents = CosmosRecords(account, DocumentRecord)
         self.ledger = CosmosUsageLedger(account)
-        self.chunks = CosmosChunks(account, dimensions=DIMENSIONS)
+        self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
         self.etag = ""
 
     async def prepare(self) -> None:

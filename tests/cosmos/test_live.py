@@ -71,7 +71,7 @@ async def test_events_count_once(live: CosmosAccount, tenant: str) -> None:
 
 
 async def test_a_search_ranks_filters_and_sees_one_generation(live: CosmosAccount, tenant: str) -> None:
-    chunks = CosmosChunks(live, dimensions=DIMENSIONS)
+    chunks = CosmosChunks(live, dimensions=DIMENSIONS, embedding_model="test")
     near = chunk("near", "turbine blades rotate", tenant=tenant)
     far = chunk("far", "a quiet garden", tenant=tenant, embedding=Y, ordinal=1)
     secret = chunk("secret", "turbine secrets", tenant=tenant, acl=("boss",), ordinal=2)

@@ -28,7 +28,7 @@ class Session:
     def __init__(self, account: CosmosAccount) -> None:
         self.files = CosmosRecords(account, FileRecord)
         self.ledger = CosmosUsageLedger(account)
-        self.chunks = CosmosChunks(account, dimensions=DIMENSIONS)
+        self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
 
     async def records(self) -> None:
         first = await self.files.create(file_record("f'; --", tenant=TENANT))
@@ -86,7 +86,7 @@ async def test_every_request_names_one_partition_and_it_is_the_tenants(said: tup
     expected = {
         "records": {TENANT},
         "usage": {joined(TENANT, "202603"), joined(TENANT, "202604")},
-        "passages": {joined(TENANT, STORE)},
+        "passages": {joined(TENANT, STORE), joined("_system")},
     }
     keys = [entry.partition for entry in fake.journal.entries]
     assert all(len(key) == 1 for key in keys)

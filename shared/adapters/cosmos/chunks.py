@@ -6,11 +6,13 @@ from shared.adapters.cosmos import lexical, names, passages, search
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.containers import CHUNKS
 from shared.adapters.cosmos.failures import RejectedError
+from shared.adapters.cosmos.model import StoredModel
 from shared.adapters.cosmos.operations import delete, upsert
 from shared.adapters.cosmos.partition import MAX_TOP, Answer, Partition
 from shared.adapters.cosmos.visibility import State, Visibility
 from shared.errors import InvalidRequestError, OverloadedError
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.filters import Filter
 
 _ROUNDS = 6
@@ -31,9 +33,10 @@ _KINDS = ("chunk", "document", "visibility")
 class CosmosChunks:
     """Implements `Chunks`. Embeddings are kept and returned in 32 bits. See `visibility` for what a search sees."""
 
-    def __init__(self, account: CosmosAccount, *, dimensions: int) -> None:
+    def __init__(self, account: CosmosAccount, *, dimensions: int, embedding_model: str) -> None:
         self._account = account
         self._dimensions = dimensions
+        self._model = StoredModel(account, EmbeddingModel(embedding_model, dimensions), CHUNKS)
 
     async def put(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
@@ -43,6 +46,7 @@ class CosmosChunks:
         partition = self._partition(chunks[0].tenant, chunks[0].store_id)
         items = [passages.item(chunk, partition.key, self._dimensions) for chunk in chunks]
         visibility = Visibility(partition)
+        await self._model.fix()
         for batch in passages.batches(items):
             await visibility.write(chunks[0].document_id, [upsert(item) for item in batch])
 
@@ -110,6 +114,7 @@ class CosmosChunks:
             return Candidates((), ())
         partition, charge = self._partition(tenant, store_id), 0.0
         visibility = Visibility(partition)
+        await self._model.check()
         before = await visibility.view()
         for _ in range(_ROUNDS):
             found = await search.run(partition, query, before)

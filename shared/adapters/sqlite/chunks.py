@@ -12,8 +12,9 @@ from shared.adapters.sqlite import filters as attribute_filters
 from shared.adapters.sqlite import generations, lexical, search, vectors
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
 from shared.adapters.sqlite.matrices import Matrices
-from shared.errors import InvalidRequestError, PlatformError, TooLargeError
+from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports.chunks import Candidates, Chunk
+from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.filters import Filter
 from shared.ports.records import MAX_RECORD_BYTES
 
@@ -59,7 +60,7 @@ class SqliteChunks:
         self._database = database
         self._dimensions = dimensions
         self._matrices = matrices or Matrices(dimensions=dimensions)
-        self._model = embedding_model
+        self._model = EmbeddingModel(embedding_model, dimensions)
 
     async def put(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
@@ -147,18 +148,12 @@ class SqliteChunks:
 
     def _fix_model(self, connection: "apsw.Connection") -> None:
         if not self._check_model(connection):
-            connection.execute("INSERT INTO embedding_model VALUES (?, ?)", (self._model, self._dimensions))
+            connection.execute("INSERT INTO embedding_model VALUES (?, ?)", (self._model.name, self._dimensions))
 
     def _check_model(self, connection: "apsw.Connection") -> bool:
         """Whether the file's model is fixed yet. Raise PlatformError when it is another one than ours."""
         for model, dimensions in rows(connection, "SELECT model, dimensions FROM embedding_model"):
-            if (model, dimensions) != (self._model, self._dimensions):
-                raise PlatformError(
-                    f"The store {self._database.path.name!r} holds embeddings of {model!r} with {dimensions}"
-                    f" dimensions; the settings ask for {self._model!r} with {self._dimensions}."
-                    " Use another file, or index anew.",
-                    code="embedding_model_mismatch",
-                )
+            self._model.expect(EmbeddingModel(model, dimensions))
             return True
         return False
 
