@@ -32,7 +32,7 @@ def log_to_stderr(*, verbose: bool) -> None:
     for chatty in ("azure", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # What no line of ours shows is not looked up (docs.python.org/3/howto/logging.html#optimization).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class _Formatter(logging.Formatter):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,10 @@ _LEVELS = {"trace": "DEBUG", "debug": "DEBUG", "warning": "WARNING", "error": "E
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostConfig:
-    """`env` is laid over this process's own environment for workers; `storage` becomes their AzureWebJobsStorage."""
+    """`env` is laid over this process's own environment for workers; `storage` becomes their AzureWebJobsStorage.
+
+    `python` is the interpreter that workers run on.
+    """
 
     app_dir: Path
     port: int = 7071
@@ -34,6 +38,7 @@ class HostConfig:
     master_key: str = "master"
     function_key: str = "function"
     host_id: str = ""
+    python: str = sys.executable
 
     @property
     def settings(self) -> dict[str, str]:

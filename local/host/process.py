@@ -144,7 +144,7 @@ async def start_worker(config: HostConfig) -> WorkerProcess:
     arguments = [str(theirs.fileno()), str(config.app_dir), level]
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "local.host.worker", *arguments),
+            *(config.python, "-m", "local.host.worker", *arguments),
             pass_fds=[theirs.fileno()],
             cwd=_ROOT,
             env={**config.settings, "PYTHONUNBUFFERED": "1"},

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -86,20 +87,22 @@ async def running(
     *,
     app_dir: Path = ROOT,
     drop_rate: float = 0.0,
+    python: str = sys.executable,
 ) -> AsyncIterator[Deck]:
     """Start the product with its store in the folder; `settings` are laid over the defaults.
 
-    `drop_rate` is the share of blob events that are lost.
+    `drop_rate` is the share of blob events that are lost, `python` the interpreter of the workers.
     """
     async with chosen_store(folder) as store:
         env = {"FLIGHTDECK_STORE": store, **(settings or {})}
-        async with _started(folder, azurite, upstream, env, app_dir) as deck, playing(_player(deck, folder, drop_rate)):
+        started = _started(folder, azurite, upstream, env, app_dir, python)
+        async with started as deck, playing(_player(deck, folder, drop_rate)):
             yield deck
 
 
 @asynccontextmanager
 async def _started(
-    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str], app_dir: Path
+    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str], app_dir: Path, python: str
 ) -> AsyncIterator[Deck]:
     keys = folder / "keys.json"
     keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
@@ -117,6 +120,7 @@ async def _started(
         env=env,
         max_poll_s=0.2,
         host_id=f"test-{os.getpid()}",
+        python=python,
     )
     host = Host(config)
     await host.start()

@@ -26,26 +26,31 @@ def unpacked(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def dependencies(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Have the host start workers that find the package's dependencies and the platform's own library, no more."""
+def python(tmp_path: Path) -> str:
+    """An interpreter that finds nothing but what PYTHONPATH names."""
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys._base_executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    return str(bare)
+
+
+@pytest.fixture
+def dependencies(unpacked: Path, tmp_path: Path) -> str:
+    """PYTHONPATH with the package's dependencies and the platform's own library, no more."""
     spec = find_spec("azure_functions_runtime")
     assert spec is not None
     assert spec.submodule_search_locations
     (tmp_path / "platform").mkdir()
     (tmp_path / "platform" / "azure_functions_runtime").symlink_to(spec.submodule_search_locations[0])
-    bare = tmp_path / "python"
-    bare.write_text(f'#!/bin/sh\nexec "{sys._base_executable}" -S "$@"\n')
-    bare.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(bare))
     return os.pathsep.join([str(unpacked / package.DEPENDENCIES), str(tmp_path / "platform")])
 
 
 async def test_the_package_answers_and_indexes_with_nothing_else_installed(
-    unpacked: Path, dependencies: str, tmp_path: Path, own_azurite: Azurite, upstream: ScriptedUpstream
+    unpacked: Path, dependencies: str, python: str, tmp_path: Path, own_azurite: Azurite, upstream: ScriptedUpstream
 ) -> None:
     async with FakeCosmos(definitions(384)) as fake:
         settings = {"FLIGHTDECK_STORE": f"cosmos:{fake.url}", "PYTHONPATH": dependencies}
-        async with running(tmp_path, own_azurite, upstream, settings, app_dir=unpacked) as deck:
+        async with running(tmp_path, own_azurite, upstream, settings, app_dir=unpacked, python=python) as deck:
             client = deck.client()
             messages = [{"role": "user", "content": "Say something."}]
             answer = await client.chat.completions.create(model="chat", messages=messages)
