@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
 
 import azure.functions as func
 
@@ -21,6 +20,8 @@ from shared.wire.messages import ParkedMessage, QueueMessage, traceparent_of
 log = logging.getLogger(__name__)
 
 _DEFER_S = 5.0
+_LONGEST_S = 900.0
+"""No deployment that says "tomorrow" holds a document up for longer: it asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Delivery[Message]:
 
 
 def consumer[Message](
-    queue: Literal["documents", "usage"], parse: Callable[[bytes], Message]
+    queue: wiring.WorkQueue, parse: Callable[[bytes], Message]
 ) -> Callable[[Callable[[Delivery[Message]], Awaitable[None]]], Callable[[func.QueueMessage], Awaitable[None]]]:
     """Make a queue trigger out of a function that knows only the platform.
 
@@ -89,7 +90,7 @@ def _span(queue: str, msg: func.QueueMessage) -> AbstractContextManager[object]:
 
 async def _consume[Message](
     handler: Callable[[Delivery[Message]], Awaitable[None]],
-    queue: Literal["documents", "usage"],
+    queue: wiring.WorkQueue,
     msg: func.QueueMessage,
     parse: Callable[[bytes], Message],
 ) -> None:
@@ -108,21 +109,17 @@ async def _consume[Message](
         raise
 
 
-async def _park(
-    platform: wiring.Platform, queue: Literal["documents", "usage"], body: bytes, error: PoisonMessageError
-) -> None:
+async def _park(platform: wiring.Platform, queue: wiring.WorkQueue, body: bytes, error: PoisonMessageError) -> None:
     log.error("parked queue=%s code=%s reason=%s", queue, error.code, error)
     parked = ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
     await platform.queues.put(wiring.POISON_QUEUES[queue], parked.model_dump_json().encode())
 
 
-async def _defer(
-    platform: wiring.Platform, queue: Literal["documents", "usage"], message: object, error: CapacityError
-) -> None:
+async def _defer(platform: wiring.Platform, queue: wiring.WorkQueue, message: object, error: CapacityError) -> None:
     """Put a copy behind a delay and let this one be acknowledged: raising would spend an attempt."""
     if not isinstance(message, QueueMessage):
         raise error
     later = message.model_copy(update={"deferrals": message.deferrals + 1})
-    delay_s = error.retry_after_s or _DEFER_S
+    delay_s = min(error.retry_after_s or _DEFER_S, _LONGEST_S)
     log.info("deferred queue=%s deferrals=%s delay_s=%s reason=%s", queue, later.deferrals, delay_s, error)
     await platform.queues.put(queue, later.model_dump_json().encode(), delay_s=delay_s)

@@ -6,7 +6,14 @@ import azure.functions as func
 
 from functions.consumer import Delivery, consumer, poison_consumer
 from shared import wiring
-from shared.wire.messages import BlobMessage, DocumentMessage, ParkedMessage, parse_document_event
+from shared.wire.messages import (
+    BlobMessage,
+    DocumentMessage,
+    DocumentPartMessage,
+    ParkedMessage,
+    parse_document_event,
+    parse_document_part,
+)
 
 bp = func.Blueprint()
 log = logging.getLogger(__name__)
@@ -16,6 +23,18 @@ log = logging.getLogger(__name__)
 @consumer("documents", parse_document_event)
 async def index_document(delivery: Delivery[DocumentMessage | BlobMessage]) -> None:
     await delivery.platform.indexer.handle(delivery.message, delivery.id)
+
+
+@bp.queue_trigger(arg_name="msg", queue_name="document-parts", connection="AzureWebJobsStorage")
+@consumer("document-parts", parse_document_part)
+async def index_document_part(delivery: Delivery[DocumentPartMessage]) -> None:
+    await delivery.platform.parts.handle(delivery.message, delivery.id)
+
+
+@bp.queue_trigger(arg_name="msg", queue_name="document-parts-poison", connection="AzureWebJobsStorage")
+@poison_consumer
+async def on_document_parts_poison(delivery: Delivery[ParkedMessage]) -> None:
+    await delivery.platform.parts.give_up(delivery.message, delivery.id)
 
 
 @bp.queue_trigger(arg_name="msg", queue_name="documents-poison", connection="AzureWebJobsStorage")

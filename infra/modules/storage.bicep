@@ -21,6 +21,8 @@ var queueNames = [
   'documents-poison'
   'usage'
   'usage-poison'
+  'document-parts'
+  'document-parts-poison'
 ]
 var containerNames = [
   'files'

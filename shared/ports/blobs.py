@@ -56,8 +56,11 @@ class Blobs(Protocol):
         """Write the file's bytes from where it stands, replacing what was there, in constant memory."""
         ...
 
-    async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
-        """Stream into a file. Raise NotFoundError, or PreconditionFailedError when the blob has changed."""
+    async def download(
+        self, container: str, name: str, target: Path, *, if_match: str, byte_range: tuple[int, int] | None = None
+    ) -> None:
+        """Stream into a file: all of it, or the bytes of a range, its end exclusive. Raise NotFoundError, or
+        PreconditionFailedError when the blob has changed."""
         ...
 
     def read(self, container: str, name: str) -> AsyncIterator[bytes]:

@@ -1,9 +1,18 @@
 """Queues: small messages that say "look at this again"."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-QueueName = Literal["documents", "usage", "documents-poison", "usage-poison"]
+WorkQueue = Literal["documents", "document-parts", "usage"]
+QueueName = Literal["documents", "document-parts", "usage", "documents-poison", "document-parts-poison", "usage-poison"]
+
+POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
+    "documents": "documents-poison",
+    "document-parts": "document-parts-poison",
+    "usage": "usage-poison",
+}
+"""Where the host moves what failed too often: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages"""
 
 
 @dataclass(frozen=True, slots=True)

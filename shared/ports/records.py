@@ -61,13 +61,31 @@ type Attribute = str | float | bool
 
 
 @dataclass(frozen=True, slots=True)
+class FanOut:
+    """How far a generation is that is made in `parts`: which are `done`, counted from 0, and when the last was.
+
+    `content_hash` and `inputs` are what it is made of, for the record once it is ready.
+    """
+
+    parts: int
+    content_hash: str
+    inputs: str
+    moved_at: datetime
+    done: tuple[int, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return len(self.done) == self.parts
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """One file in one vector store: what is known of its index. `id` is `document_id(store_id, file_id)`.
 
     `generation` is the newest that any run has claimed; it only grows, also across deletion, which is why a deleted
-    document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`. `acl` lists the
-    principals that may read it, empty for everyone; `inputs` is a digest of the attributes and acl that the generation
-    which answers was made with.
+    document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`. `acl` lists
+    the principals that may read it, empty for everyone; `inputs` is a digest of the attributes and acl that the
+    generation which answers was made with.
     """
 
     id: str
@@ -94,6 +112,7 @@ class DocumentRecord:
     inputs: str = ""
     timings_ms: Mapping[str, int] = field(default_factory=dict[str, int])
     nudge: Nudge | None = None
+    fan_out: FanOut | None = None
 
 
 def document_id(store_id: str, file_id: str) -> str:

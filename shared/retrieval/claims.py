@@ -43,7 +43,7 @@ class Claim:
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, PreconditionFailedError):
             try:
-                await self.write(replace(_noted(self.document, error), claim=None, claimed_until=None))
+                await self.write(replace(noted(self.document, error), claim=None, claimed_until=None))
             except PlatformError as failure:
                 log.warning("a failed run could not say so document=%s reason=%s", self.document.id, failure)
 
@@ -97,6 +97,7 @@ class Claims:
             generation=document.generation + 1,
             blob_etag=blob_etag,
             claim=delivery_id,
+            fan_out=None,
             claimed_until=now + timedelta(seconds=self._lease_s),
         )
         taken = await self._documents.replace(claimed, if_match=stored.etag)
@@ -109,7 +110,7 @@ class Claims:
         return (document.claimed_until - self._clock.now()).total_seconds()
 
 
-def _noted(document: DocumentRecord, error: Exception) -> DocumentRecord:
+def noted(document: DocumentRecord, error: Exception) -> DocumentRecord:
     """Waiting costs nothing; anything else is an attempt, with its reason where a person will look for it."""
     if isinstance(error, CapacityError):
         return document

@@ -1,26 +1,21 @@
 """What a message of the `documents` queue asks for: bring a document, or all that stand for a blob, up to date."""
 
 import logging
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import dataclass
 
-from shared.errors import NotFoundError, OverloadedError, PoisonMessageError, PreconditionFailedError
+from shared.errors import NotFoundError, PoisonMessageError
 from shared.ports.blobs import DOCUMENTS, Blobs
 from shared.ports.queues import Queues
 from shared.ports.records import DocumentRecord, LastError, Records, document_id
 from shared.retrieval.blob_names import Drop, parse_drop
+from shared.retrieval.endings import given_up, is_waiting, update
 from shared.retrieval.folders import Folders
 from shared.retrieval.listing import Walk, walk
-from shared.retrieval.objects import STATUS
+from shared.retrieval.poison import keep
 from shared.retrieval.reconcile import Reconciler
 from shared.wire.messages import BlobMessage, DocumentMessage, ParkedMessage, parse_document_event
 
 log = logging.getLogger(__name__)
-
-_ROUNDS = 8
-
-POISON = "poison"
-"""Container of bodies that no consumer understood: `{queue}/{message id}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,7 @@ class Indexer:
         for document in subjects:
             await self._fail(document, LastError("server_error", parked.reason))
         if not subjects:
-            log.error(
-                "poison about nothing we know message=%s code=%s reason=%s", message_id, parked.code, parked.reason
-            )
-            await self.blobs.upload(POISON, f"documents/{message_id}", BytesIO(parked.body.encode()))
+            await keep(self.blobs, "documents", parked, message_id)
 
     async def _subjects(self, message: DocumentMessage | BlobMessage) -> list[DocumentRecord]:
         match message:
@@ -94,20 +86,10 @@ class Indexer:
                 return await self._standing_for(drop) if isinstance(drop, Drop) else []
 
     async def _fail(self, document: DocumentRecord, reason: LastError) -> None:
-        """Only what is still waiting: a run that succeeded meanwhile is the better witness.
+        """Only what still waits for such a message: a run that succeeded meanwhile is the better witness, and what is
+        made in parts has messages of its own."""
 
-        The version of the blob is forgotten, so that the next message about it tries again. A version that answers
-        goes on answering.
-        """
-        for _ in range(_ROUNDS):
-            stored = await self.documents.get(document.tenant, document.id)
-            if STATUS[stored.value.state] != "in_progress":
-                return
-            last_error = stored.value.last_error or reason
-            failed = replace(stored.value, state="failed", last_error=last_error, blob_etag=None, claim=None)
-            try:
-                await self.documents.replace(failed, if_match=stored.etag)
-            except PreconditionFailedError:
-                continue
-            return
-        raise OverloadedError(f"Document {document.id!r} keeps changing.", retry_after_s=5)
+        def failed(now: DocumentRecord) -> DocumentRecord | None:
+            return given_up(now, reason) if is_waiting(now) and now.fan_out is None else None
+
+        await update(self.documents, document, failed)

@@ -6,7 +6,15 @@ from shared.ports.records import DocumentRecord, DocumentState, FileRecord, Last
 from shared.retrieval.inputs import shown
 from shared.wire.files import FileObject
 from shared.wire.lists import ListPage
-from shared.wire.vector_stores import AttachedFile, FileCounts, FileError, FileErrorCode, FileStatus, VectorStoreObject
+from shared.wire.vector_stores import (
+    AttachedFile,
+    FileCounts,
+    FileError,
+    FileErrorCode,
+    FileStatus,
+    Progress,
+    VectorStoreObject,
+)
 
 STATUS: dict[DocumentState, FileStatus] = {
     "queued": "in_progress",
@@ -57,12 +65,15 @@ def store_object(record: VectorStoreRecord, documents: Iterable[DocumentRecord])
 
 def file_counts(documents: Sequence[DocumentRecord]) -> FileCounts:
     statuses = [STATUS[document.state] for document in documents]
+    fan_outs = [document.fan_out for document in documents if document.fan_out is not None]
     return FileCounts(
         in_progress=statuses.count("in_progress"),
         completed=statuses.count("completed"),
         failed=statuses.count("failed"),
         cancelled=0,
         total=len(statuses),
+        parts=sum(fan_out.parts for fan_out in fan_outs),
+        parts_done=sum(len(fan_out.done) for fan_out in fan_outs),
     )
 
 
@@ -75,6 +86,20 @@ def attached_file(document: DocumentRecord) -> AttachedFile:
         status=STATUS[document.state],
         last_error=None if document.last_error is None else _file_error(document.last_error),
         attributes=shown(document),
+        progress=_progress(document),
+    )
+
+
+def _progress(document: DocumentRecord) -> Progress:
+    fan_out = document.fan_out
+    return Progress(
+        state=document.state,
+        parts=fan_out.parts if fan_out else 0,
+        parts_done=len(fan_out.done) if fan_out else 0,
+        chunks=document.chunks,
+        tokens=document.tokens,
+        attempts=document.attempts,
+        timings_ms=dict(document.timings_ms),
     )
 
 

@@ -21,7 +21,8 @@ _ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Every call ends with the index as the blob was at some moment after the call began, or raises.
+    """Every call ends with the index as the blob was at some moment after the call began, or with messages that bring
+    it there in parts, or raises.
 
     So events may come in any order, twice, or after a crash: the last one to be handled settles it.
     """
@@ -63,6 +64,8 @@ class Reconciler:
             return True
         if _is_settled(document, blob.etag):
             await self._tidy(stored)
+            return True
+        if self.builder.planner.is_under_way(document, blob.etag):
             return True
         await self._index(stored, blob, delivery_id)
         return await self._blob(document) == blob and await exists(self.stores, tenant, document.store_id)

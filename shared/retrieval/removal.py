@@ -35,6 +35,7 @@ def _tombstone(document: DocumentRecord, blob_etag: str | None) -> DocumentRecor
         generation=document.generation + 1,
         claim=None,
         claimed_until=None,
+        fan_out=None,
         chunks=0,
         tokens=0,
         usage_bytes=0,

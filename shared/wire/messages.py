@@ -37,6 +37,30 @@ class DocumentMessage(QueueMessage):
     file_id: str
 
 
+class PartRange(Shape):
+    """What a part covers: `shared.retrieval.extraction.document.Part`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: Literal["pages", "bytes", "characters"]
+    start: int
+    end: int
+    char_start: int
+    encoding: str = ""
+
+
+class DocumentPartMessage(QueueMessage):
+    """Index one part of one generation of a document that is too large for one run. `index` counts from 0."""
+
+    kind: Literal["document_part"] = "document_part"
+    tenant: str
+    store_id: str
+    file_id: str
+    generation: int
+    index: int
+    part: PartRange
+
+
 class BlobMessage(QueueMessage):
     """A blob of the `documents` container was created, changed or deleted."""
 
@@ -81,6 +105,14 @@ def parse_document_event(body: bytes) -> DocumentMessage | BlobMessage:
         return _ours.validate_python(current(fields))
     except ValidationError as error:
         raise PoisonMessageError(f"Not a message of the documents queue: {explain(error)}.") from error
+
+
+def parse_document_part(body: bytes) -> DocumentPartMessage:
+    """A message of the `document-parts` queue. Raise PoisonMessageError with the reason."""
+    try:
+        return DocumentPartMessage.model_validate(current(json_object(body)))
+    except ValidationError as error:
+        raise PoisonMessageError(f"Not a message of the document-parts queue: {explain(error)}.") from error
 
 
 def _from_event_grid(body: bytes) -> BlobMessage:

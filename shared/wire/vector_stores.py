@@ -25,11 +25,15 @@ class VectorStoreBody(Shape):
 
 
 class FileCounts(Shape):
+    """OpenAI's, and ours: over the files in progress that are so large that they are made in parts."""
+
     in_progress: int
     completed: int
     failed: int
     cancelled: int
     total: int
+    parts: int = 0
+    parts_done: int = 0
 
 
 class VectorStoreObject(Shape):
@@ -76,6 +80,22 @@ class OtherChunking(Shape):
     type: Literal["other"] = "other"
 
 
+class Progress(Shape):
+    """How far the indexing of a file is, and what became of it. Ours, not OpenAI's: docs/ingestion.md.
+
+    `parts` is 0 for a file that is made in one run. `attempts` failed in a row; `timings_ms` are of each stage, summed
+    over parts.
+    """
+
+    state: Literal["queued", "extracting", "embedding", "ready", "failed", "needs_ocr", "empty", "deleted"]
+    parts: int
+    parts_done: int
+    chunks: int
+    tokens: int
+    attempts: int
+    timings_ms: dict[str, int]
+
+
 class AttachedFile(Shape):
     id: str
     object: Literal["vector_store.file"] = "vector_store.file"
@@ -86,6 +106,7 @@ class AttachedFile(Shape):
     last_error: FileError | None
     chunking_strategy: OtherChunking = OtherChunking()
     attributes: dict[str, str | float | bool]
+    progress: Progress
 
 
 class TextContent(Shape):

@@ -7,12 +7,14 @@ for indexing the functions.
 import asyncio
 
 from shared.ports.keys import Caller as Caller
+from shared.ports.queues import POISON_QUEUES as POISON_QUEUES
+from shared.ports.queues import WorkQueue as WorkQueue
 from shared.settings import ConfigurationError as ConfigurationError
 from shared.settings import blob_trigger_enabled as blob_trigger_enabled
 from shared.settings import reconcile_schedule as reconcile_schedule
+from shared.settings import telemetry_wanted
 from shared.wiring.platform import Platform as Platform
 from shared.wiring.platform import Probe as Probe
-from shared.settings import telemetry_wanted
 
 _lock = asyncio.Lock()
 _platform: Platform | None = None

@@ -32,14 +32,17 @@ from shared.ports.models import Deployment, Embedder, Price
 from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
+from shared.retrieval.content import Content
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
-from shared.retrieval.generations import Builder, Parts
+from shared.retrieval.generations import Builder
 from shared.retrieval.indexing import Indexer
 from shared.retrieval.languages import Languages, languages_of
+from shared.retrieval.parts import PartIndexer
+from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
@@ -47,6 +50,7 @@ from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
+from shared.retrieval.writing import ChunkWriter
 from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
 from shared.tenancy.keys import KeyRing
 from shared.wiring.platform import Limits, Platform
@@ -106,6 +110,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         vector_stores=retrieval.vector_stores,
         attachments=retrieval.attachments,
         indexer=retrieval.indexer,
+        parts=retrieval.parts,
         rounds=retrieval.rounds,
         usage=UsageReports(stores.ledger, clock),
         recorder=UsageRecorder(stores.ledger, blobs),
@@ -121,6 +126,7 @@ class _Retrieval:
     vector_stores: VectorStores
     attachments: Attachments
     indexer: Indexer
+    parts: PartIndexer
     searcher: Searcher
     rounds: Rounds
 
@@ -142,6 +148,7 @@ def _retrieval(
     removal = Removal(documents, chunks)
     searcher = Searcher(stores.vector_stores, chunks, embedder, languages=indexing.languages)
     attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
+    content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexing.embedder, chunks)
     reconciler = Reconciler(
         stores=stores.vector_stores,
         documents=documents,
@@ -150,13 +157,14 @@ def _retrieval(
         dropped=DroppedFiles(stores.files, clock),
         claims=Claims(documents, clock, lease_s=indexing.lease_s),
         removal=removal,
-        builder=Builder(Parts(blobs, indexing.extractor, indexing.embedder, chunks, clock)),
+        builder=Builder(content, writer, Planner(queues, clock), chunks, clock),
     )
     return _Retrieval(
         files=Files(stores.files, blobs, attachments, clock),
         vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, searcher, clock),
         attachments=attachments,
         indexer=Indexer(documents, blobs, queues, folders, reconciler),
+        parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
         searcher=searcher,
         rounds=Rounds(
             cursors=stores.cursors,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.retrieval.attachments import Attachments
     from shared.retrieval.files import Files
     from shared.retrieval.indexing import Indexer
+    from shared.retrieval.parts import PartIndexer
     from shared.retrieval.rounds import Rounds
     from shared.retrieval.vector_stores import VectorStores
     from shared.tenancy.keys import KeyRing
@@ -41,6 +42,7 @@ class Platform:
     vector_stores: "VectorStores"
     attachments: "Attachments"
     indexer: "Indexer"
+    parts: "PartIndexer"
     rounds: "Rounds"
     usage: "UsageReports"
     recorder: "UsageRecorder"

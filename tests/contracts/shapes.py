@@ -8,11 +8,11 @@ from typing import Any, get_args, get_type_hints
 
 from shared.ports.codec import Codec
 from shared.ports.records import Record
-from shared.wire.messages import BlobMessage, DocumentMessage, QueueMessage
+from shared.wire.messages import BlobMessage, DocumentMessage, DocumentPartMessage, QueueMessage
 from shared.wire.usage import UsageMessage
 
 RECORDS: Sequence[type[Record]] = get_args(Record.__value__)
-MESSAGES: Sequence[type[QueueMessage]] = (DocumentMessage, BlobMessage, UsageMessage)
+MESSAGES: Sequence[type[QueueMessage]] = (DocumentMessage, DocumentPartMessage, BlobMessage, UsageMessage)
 
 _PAGE = Path(__file__).parent / "data" / "shapes.json"
 

@@ -75,6 +75,17 @@ class TestEveryAdapter:
         assert (await blobs.head(container, "a")) == second
         assert first.etag != second.etag
 
+    @pytest.mark.parametrize(("start", "end"), [(0, 5), (6, 13), (6, 99), (3, 4)])
+    async def test_a_range_of_bytes_is_downloaded_alone_and_of_one_version(
+        self, blobs: Blobs, container: str, source: BinaryIO, tmp_path: Path, start: int, end: int
+    ) -> None:
+        uploaded = await blobs.upload(container, "a", source)
+        target = tmp_path / "range"
+        await blobs.download(container, "a", target, if_match=uploaded.etag, byte_range=(start, end))
+        assert target.read_bytes() == b"first version"[start:end]
+        with pytest.raises(PreconditionFailedError):
+            await blobs.download(container, "a", target, if_match='"0xFF"', byte_range=(start, end))
+
     async def test_names_hold_any_characters(self, blobs: Blobs, container: str, source: BinaryIO) -> None:
         name = "acme/kb/Über uns & 100 % (v1) + #1?.pdf"
         await blobs.upload(container, name, source)

@@ -38,11 +38,13 @@ class MemoryBlobs:
         self._blobs[container, name] = written, content
         return written
 
-    async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
+    async def download(
+        self, container: str, name: str, target: Path, *, if_match: str, byte_range: tuple[int, int] | None = None
+    ) -> None:
         found, content = self._find(container, name)
         if if_match.strip('"') != found.etag.strip('"'):
             raise PreconditionFailedError(f"Blob {name!r} in {container!r} has changed.")
-        await asyncio.to_thread(target.write_bytes, content)
+        await asyncio.to_thread(target.write_bytes, content[slice(*byte_range)] if byte_range else content)
 
     async def read(self, container: str, name: str) -> AsyncIterator[bytes]:
         _, content = self._find(container, name)

@@ -55,9 +55,13 @@ class StorageBlobs:
             await asyncio.to_thread(source.seek, start)
             return await self._write(container, name, source, promised)
 
-    async def download(self, container: str, name: str, target: Path, *, if_match: str) -> None:
+    async def download(
+        self, container: str, name: str, target: Path, *, if_match: str, byte_range: tuple[int, int] | None = None
+    ) -> None:
+        start, end = byte_range or (None, None)
+        extent = {} if start is None or end is None else {"offset": start, "length": end - start}
         try:
-            await self._fetch(container, name, target, if_match)
+            await self._fetch(container, name, target, if_match, **extent)
         except PreconditionFailedError:
             await self.head(container, name)  # Azurite answers 412 for a blob that is gone, too
             raise
@@ -92,9 +96,10 @@ class StorageBlobs:
             await self._client.close()
         await self._identity.close()
 
-    async def _fetch(self, container: str, name: str, target: Path, if_match: str) -> None:
+    async def _fetch(self, container: str, name: str, target: Path, if_match: str, **extent: int) -> None:
+        unchanged: dict[str, Any] = {"etag": _quoted(if_match), "match_condition": _if_not_modified()}
         with _translated(container, name):
-            content = await self._open(container, name, etag=_quoted(if_match), match_condition=_if_not_modified())
+            content = await self._open(container, name, **unchanged, **extent)
             with await asyncio.to_thread(target.open, "wb") as file:
                 async for piece in content.chunks():
                     await asyncio.to_thread(file.write, piece)

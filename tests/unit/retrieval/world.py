@@ -6,9 +6,10 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,16 @@ from shared.ports.records import (
 from shared.ports.usage import Source
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
+from shared.retrieval.content import Content
 from shared.retrieval.embedding import BatchLimits, EmbeddingSpace, PassageEmbedder
-from shared.retrieval.extraction.document import Extracted, Passage
+from shared.retrieval.extraction.document import Extracted, Part, Passage
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
-from shared.retrieval.generations import Builder, Parts
+from shared.retrieval.generations import Builder
 from shared.retrieval.indexing import Indexer
+from shared.retrieval.parts import PartIndexer
+from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
@@ -48,8 +52,9 @@ from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
+from shared.retrieval.writing import ChunkWriter
 from shared.wire.files import FileForm, FileObject
-from shared.wire.messages import BlobMessage, parse_document_event
+from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wire.uploads import Upload
 
 TENANT = "acme"
@@ -78,24 +83,48 @@ def _vector(text: str) -> tuple[float, ...]:
     return tuple(count / length for count in counts)
 
 
+@dataclass(slots=True)
 class ParagraphReader:
-    """Text files, a passage for each paragraph; a first line `# Title` is the heading of all. Form feeds end pages."""
+    """Text files, a passage for each paragraph; a first line `# Title` is the heading of all. Form feeds end pages.
 
-    async def extract(self, path: Path, filename: str) -> Extracted:
+    With `part_paragraphs`, what has more of them is to be read in parts of so many. Tests write ASCII then: its bytes
+    are its characters.
+    """
+
+    part_paragraphs: int | None = None
+
+    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
         content = await asyncio.to_thread(path.read_bytes)
         if content.startswith(b"\x00"):
             raise DocumentError(f"{filename!r} is of no known format.", code="unsupported_file")
         if not content:
             raise DocumentError(f"{filename!r} is empty.", code="empty")
-        text = content.decode()
-        headings = (text[2 : text.index("\n")],) if text.startswith("# ") else ()
-        found = [(m.start(), m.group()) for m in re.finditer(r"[^\n](?:[^\n]|\n(?!\n))*", text) if m.group().strip()]
-        pages = [text[: start + 1].count("\f") + 1 for start, _ in found]
-        passages = [
-            Passage(piece, start, start + len(piece), page, page, headings, len(piece.split()))
-            for (start, piece), page in zip(found, pages, strict=True)
-        ]
-        return Extracted(tuple(passages), len(text), max(pages))
+        if b"UNREADABLE" in content and (part or not self.part_paragraphs):
+            raise DocumentError(f"{filename!r} is damaged in the middle.", code="invalid_file")
+        text, start = content.decode(), part.char_start if part else 0
+        parts = () if part else tuple(self._parts(text))
+        if parts:
+            return Extracted((), len(text), None, parts)
+        passages = tuple(_paragraphs(text, start))
+        return Extracted(passages, len(text), passages[-1].page_end if passages else None)
+
+    def _parts(self, text: str) -> Iterator[Part]:
+        starts = [found.start() for found in _PARAGRAPH.finditer(text)][:: self.part_paragraphs or len(text)]
+        if len(starts) > 1:
+            for start, end in pairwise([0, *starts[1:], len(text)]):
+                yield Part("bytes", start, end, start, "ascii")
+
+
+_PARAGRAPH = re.compile(r"[^\n](?:[^\n]|\n(?!\n))*")
+
+
+def _paragraphs(text: str, start: int) -> Iterator[Passage]:
+    headings = (text[2 : text.index("\n")],) if text.startswith("# ") else ()
+    for found in _PARAGRAPH.finditer(text):
+        piece, at, page = found[0], found.start(), text[: found.start() + 1].count("\f") + 1
+        if piece.strip():
+            tokens = len(piece.split())
+            yield Passage(piece, start + at, start + at + len(piece), page, page, headings, tokens)
 
 
 class Killed(BaseException):
@@ -169,6 +198,7 @@ class Services:
     attachments: Attachments
     folders: Folders
     indexer: Indexer
+    parts: PartIndexer
     searcher: Searcher
     rounds: Rounds
 
@@ -211,7 +241,7 @@ class World:
         searcher = Searcher(stores, chunks, embedder)
         space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
         passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
-        parts = Parts(blobs, fused(self.reader), passages, chunks, self.clock, window=4)
+        content, writer = Content(blobs, fused(self.reader)), ChunkWriter(passages, chunks, window=4)
         reconciler = Reconciler(
             stores=stores,
             documents=documents,
@@ -220,7 +250,7 @@ class World:
             dropped=DroppedFiles(files, self.clock),
             claims=Claims(documents, self.clock, lease_s=self.lease_s),
             removal=removal,
-            builder=Builder(parts),
+            builder=Builder(content, writer, Planner(queues, self.clock), chunks, self.clock),
         )
         return Services(
             files=Files(files, blobs, attachments, self.clock),
@@ -228,6 +258,7 @@ class World:
             attachments=attachments,
             folders=folders,
             indexer=Indexer(documents, blobs, queues, folders, reconciler),
+            parts=PartIndexer(documents, content, writer, chunks, reconciler, self.clock),
             searcher=searcher,
             rounds=Rounds(
                 cursors=fused(self.cursors),
@@ -269,12 +300,21 @@ class World:
             await self.queues.put("documents", message.body, delay_s=error.retry_after_s or 5)
         await self.queues.delete("documents", message.receipt)
 
+    async def deliver_part(self, message: Message, services: Services) -> None:
+        try:
+            await services.parts.handle(parse_document_part(message.body), message.receipt.message_id)
+        except CapacityError as error:
+            await self.queues.put("document-parts", message.body, delay_s=error.retry_after_s or 5)
+        await self.queues.delete("document-parts", message.receipt)
+
     async def settle(self) -> None:
         """Deliver everything, also what waits for later, until the queue is empty."""
         for _ in range(2000):
             for message in await self.queues.take("documents", limit=1):
                 await self.deliver(message, self.services)
-            if not self.queues.waiting("documents"):
+            for message in await self.queues.take("document-parts", limit=1):
+                await self.deliver_part(message, self.services)
+            if not self.queues.waiting("documents") and not self.queues.waiting("document-parts"):
                 return
             self.clock.advance(10)
         raise AssertionError(f"The queue never empties: {self.queues.waiting('documents')}")

@@ -1,0 +1,53 @@
+"""A document's blob, in the very version that its record names, as a file; and the passages in it."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from shared.errors import NotFoundError, PreconditionFailedError
+from shared.ports.blobs import Blobs
+from shared.ports.records import DocumentRecord
+from shared.retrieval.extraction.document import Extracted, Part
+
+
+class Reader(Protocol):
+    """How a file becomes passages; `extraction.extractor` is the one that is deployed."""
+
+    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
+        """The passages of a file, or the parts that it is to be read in, or the passages of one of these.
+
+        Raise DocumentError for a file that cannot be indexed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    blobs: Blobs
+    reader: Reader
+
+    async def fetch(self, document: DocumentRecord, path: Path) -> str:
+        """Download it; return its digest. Raise PreconditionFailedError when the blob has changed or is gone."""
+        await self._download(document, path, None)
+        return await asyncio.to_thread(_sha256, path)
+
+    async def fetch_part(self, document: DocumentRecord, path: Path, part: Part) -> None:
+        """The same, of no more than reading the part takes."""
+        await self._download(document, path, part.byte_range)
+
+    async def extract(self, document: DocumentRecord, path: Path, part: Part | None = None) -> Extracted:
+        return await self.reader.extract(path, document.filename, part)
+
+    async def _download(self, document: DocumentRecord, path: Path, byte_range: tuple[int, int] | None) -> None:
+        container, name, etag = document.container, document.blob_name, document.blob_etag or ""
+        try:
+            await self.blobs.download(container, name, path, if_match=etag, byte_range=byte_range)
+        except NotFoundError as error:
+            raise PreconditionFailedError(f"Blob {name!r} has gone.") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
