@@ -62,9 +62,9 @@ _HOSTS = """\
 | setting | what for |
 | --- | --- |
 | `AzureWebJobsStorage__credential`, `AzureWebJobsStorage__tableServiceUri` | the host's own use of the account |
-| `APPLICATIONINSIGHTS_CONNECTION_STRING`, `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` | telemetry, with Entra tokens |
+| `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` | the host's own telemetry, with Entra tokens |
 | `AZURE_CLIENT_ID`, `AZURE_TOKEN_CREDENTIALS` | which identity `DefaultAzureCredential` takes, without trying others |
-| `PYTHON_ENABLE_OPENTELEMETRY`, `FUNCTIONS_WORKER_PROCESS_COUNT` | OpenTelemetry on; one worker process an instance |
+| `PYTHON_ENABLE_OPENTELEMETRY`, `FUNCTIONS_WORKER_PROCESS_COUNT` | the host tells the worker its trace context; one worker process an instance |
 
 Any function can be switched off with `AzureWebJobs.<function>.Disabled=true`.
 """

@@ -31,6 +31,7 @@ STORE: Final = "flightdeck.vector_store"
 DOCUMENT: Final = "flightdeck.document"
 PASSAGES: Final = "flightdeck.passages"
 
+FUNCTION: Final = "faas.invoked_name"
 METHOD: Final = "http.request.method"
 STATUS: Final = "http.response.status_code"
 QUEUE: Final = "messaging.destination.name"

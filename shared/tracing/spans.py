@@ -1,12 +1,12 @@
 """Spans, and the trace context that goes with a request from HTTP through the queues."""
 
 import functools
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry import context, trace
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from shared.tracing import names
@@ -38,7 +38,12 @@ def begin(name: str, attributes: Attributes, *, kind: SpanKind = SpanKind.CLIENT
 
 @contextmanager
 def span(
-    name: str, attributes: Attributes | None = None, *, kind: SpanKind = SpanKind.INTERNAL, parent: str | None = None
+    name: str,
+    attributes: Attributes | None = None,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    parent: str | None = None,
+    links: Sequence[Link] = (),
 ) -> Generator[Span]:
     """A span around a block, below the span that `parent`, a W3C traceparent, names, or else below the current one.
 
@@ -49,7 +54,7 @@ def span(
         return
     above = _propagator.extract({_HEADER: parent}) if parent else None
     with _tracer.start_as_current_span(
-        name, above, kind, attributes, record_exception=False, set_status_on_exception=False
+        name, above, kind, attributes, links, record_exception=False, set_status_on_exception=False
     ) as opened:
         try:
             yield opened
@@ -59,16 +64,21 @@ def span(
 
 
 def served(operation: str, *, method: str, traceparent: str | None) -> AbstractContextManager[Span]:
-    """The span of one HTTP request. The host's own span stands above it where there is one, else the client's."""
-    parent = None if trace.get_current_span().get_span_context().is_valid else traceparent
-    attributes: Attributes = {names.METHOD: method, "faas.invoked_name": operation}
-    return span(operation, attributes, kind=SpanKind.SERVER, parent=parent)
+    """The span of one HTTP request, below the client's.
+
+    A host that records requests itself stands between the two: then the request is its span, and this one is inside.
+    """
+    attributes: Attributes = {names.METHOD: method, names.FUNCTION: operation}
+    if _hosts().is_valid:
+        return span(operation, attributes)
+    return span(operation, attributes, kind=SpanKind.SERVER, parent=traceparent)
 
 
 def consumed(
     operation: str, *, queue: str, message_id: str, attempt: int, traceparent: str | None
 ) -> AbstractContextManager[Span]:
-    """The span of one delivery of a message, below the span that put it."""
+    """The span of one delivery of a message, below the span that put it. The host's own, in a trace of its own, is
+    linked to it."""
     attributes: Attributes = {
         names.QUEUE: queue,
         names.MESSAGE: message_id,
@@ -76,7 +86,14 @@ def consumed(
         "messaging.system": "azure_queue_storage",
         "messaging.operation.name": "process",
     }
-    return span(operation, attributes, kind=SpanKind.CONSUMER, parent=traceparent)
+    host = _hosts()
+    links = [Link(host)] if host.is_valid and traceparent else []
+    return span(operation, attributes, kind=SpanKind.CONSUMER, parent=traceparent, links=links)
+
+
+def _hosts() -> SpanContext:
+    """What the worker was told of the host's span, if the host records any."""
+    return trace.get_current_span().get_span_context()
 
 
 def traced[**P, Result](

@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import INVALID_SPAN, StatusCode
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
 from shared.tracing import logs, spans
 from shared.wire.messages import DocumentMessage, parse_document_event, traceparent_of
@@ -80,12 +80,24 @@ def test_only_the_servers_own_failures_are_failures(
     assert ended.get_finished_spans()[0].status.status_code is expected
 
 
-def test_the_hosts_own_span_stands_above_the_clients(ended: InMemorySpanExporter) -> None:
+def test_where_the_host_records_the_request_itself_ours_is_inside_of_its_span(ended: InMemorySpanExporter) -> None:
     with spans.span("host") as host, spans.served("ask", method="GET", traceparent=CALLER):
         pass
     served = ended.get_finished_spans()[0]
     assert served.parent is not None
     assert served.parent.span_id == host.get_span_context().span_id
+    assert served.kind is SpanKind.INTERNAL
+
+
+def test_a_delivery_is_in_the_trace_of_its_message_and_linked_to_the_hosts(ended: InMemorySpanExporter) -> None:
+    asked = {"queue": "documents", "message_id": "1", "attempt": 2, "traceparent": CALLER}
+    with spans.span("host") as host, spans.consumed("process documents", **asked):
+        pass
+    delivery = ended.get_finished_spans()[0]
+    assert delivery.parent is not None
+    assert f"{delivery.parent.span_id:016x}" in CALLER
+    assert [link.context for link in delivery.links] == [host.get_span_context()]
+    assert (delivery.attributes or {})["messaging.delivery.attempt"] == 2
 
 
 def test_a_log_line_of_ours_ends_in_the_ids_of_its_span(
