@@ -66,16 +66,16 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def publish(name: str, section: str, *, update_docs: bool) -> None:
-    """Print a section, and if asked write it between its markers in docs/benchmarks.md."""
+def publish(name: str, section: str, *, update_docs: bool, page: Path = DOCS) -> None:
+    """Print a section, and if asked write it between its markers in a page of docs."""
     print(section)
     if not update_docs:
         return
     begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    text = DOCS.read_text()
+    text = page.read_text()
     if begin not in text or end not in text:
-        raise SystemExit(f"{DOCS.relative_to(ROOT)} has no markers {begin} and {end}.")
+        raise SystemExit(f"{page.relative_to(ROOT)} has no markers {begin} and {end}.")
     before, rest = text.split(begin, 1)
     after = rest.split(end, 1)[1]
-    DOCS.write_text(f"{before}{begin}\n{section.strip()}\n{end}{after}")
-    print(f"\nWrote section {name!r} of {DOCS.relative_to(ROOT)}.")
+    page.write_text(f"{before}{begin}\n{section.strip()}\n{end}{after}")
+    print(f"\nWrote section {name!r} of {page.relative_to(ROOT)}.")

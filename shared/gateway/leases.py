@@ -6,6 +6,7 @@ forfeited, so that an instance that dies, or falls silent, holds up the others f
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 
 from shared.errors import PlatformError, RateLimitError
@@ -21,6 +22,8 @@ BURST_S = 6.0
 _SHARE_S = 2.0
 _MEAN_CALLS = 4
 _SMOOTHING = 0.2
+_MEMORY_S = 10.0
+_MOST_INSTANCES = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,25 @@ class Standing:
     reset_s: float
 
 
+class _Flows:
+    """What this instance and the others took of late."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._mine_s = self._others_s = 0.0
+
+    def add(self, now: float, mine_s: float, others_s: float) -> None:
+        faded = math.exp((self._at - now) / _MEMORY_S)
+        self._mine_s = self._mine_s * faded + mine_s
+        self._others_s = self._others_s * faded + others_s
+        self._at = now
+
+    @property
+    def instances(self) -> float:
+        """How many there are, were all of them as busy as this one."""
+        return min(_MOST_INSTANCES, 1 + self._others_s / self._mine_s) if self._mine_s else 1.0
+
+
 class Lease:
     """One scope as one instance holds it. Times inside are of the monotonic clock."""
 
@@ -56,7 +78,7 @@ class Lease:
         self._until = 0.0
         self._tat = 0.0
         self._mean = 0.0
-        self._instances = 1.0
+        self._flows = _Flows()
 
     async def spend(self, units: float) -> None:
         """Raise RateLimitError, with the seconds after which so many units can be had, when they cannot now."""
@@ -110,7 +132,7 @@ class Lease:
         """Large enough to be rare, small enough to leave the other instances their part of what is free."""
         per_s = self._scope.per_s
         free = max(0.0, BURST_S - max(0.0, self._tat - now)) * per_s
-        fair = min(LEASE_S * per_s, max(free / (2 * self._instances), per_s * _SHARE_S / self._instances))
+        fair = min(LEASE_S * per_s, max(free / (2 * self._flows.instances), per_s * _SHARE_S / self._flows.instances))
         return max(wanted, min(free, max(fair, _MEAN_CALLS * self._mean)))
 
     async def _ask(self, units: float) -> Taken:
@@ -123,12 +145,12 @@ class Lease:
         return taken
 
     def _observe(self, taken: Taken, cost_s: float) -> None:
-        """The part of the flow that others took since we last looked tells how many they are."""
-        tat = self._clock.monotonic() + taken.tat - taken.now
-        if taken.granted and cost_s > 0:
-            others_s = max(0.0, tat - max(self._tat, self._clock.monotonic()) - cost_s)
-            seen = 1 + others_s / cost_s if self._tat > self._clock.monotonic() else self._instances
-            self._instances += _SMOOTHING * (seen - self._instances)
+        """While something is owed, `tat` moves by what all instances take: it tells how many like us there are."""
+        now = self._clock.monotonic()
+        tat = now + taken.tat - taken.now
+        if self._tat > now:
+            mine_s = cost_s if taken.granted else 0.0
+            self._flows.add(now, mine_s, max(0.0, tat - self._tat - mine_s))
         self._tat = max(self._tat, tat)
 
     def _alone(self, cost_s: float, error: PlatformError) -> Taken:
@@ -138,7 +160,7 @@ class Lease:
         tat = max(self._tat, now)
         granted = tat <= now + max(BURST_S - cost_s, 0.0)
         if granted:
-            self._tat = tat = tat + cost_s * self._instances
+            self._tat = tat = tat + cost_s * self._flows.instances
         return Taken(granted=granted, tat=tat, now=now)
 
     def _never(self, units: float) -> RateLimitError:
