@@ -83,7 +83,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
     embedding_model = _embedding_model(settings, catalogue)
-    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0)
+    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0, identity)
     router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
     dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
