@@ -9,9 +9,13 @@ from shared.errors import PoisonMessageError
 from shared.tracing import spans
 from shared.wire.shape import Shape
 from shared.wire.validation import explain, json_of
-from shared.wire.versions import FIRST, Fields, Upgrades, latest, upgraded
+from shared.wire.versions import FIRST, Fields, Upgrades, latest, unchanged, upgraded
 
-UPGRADES: Mapping[str, Upgrades] = {}
+UPGRADES: Mapping[str, Upgrades] = {
+    "document": (unchanged,),  # 2: `traceparent`
+    "blob": (unchanged,),  # 2: `traceparent`
+    "usage": (unchanged,),  # 2: `traceparent`
+}
 """By the kind of message; a kind that has some says its latest `version` as its own default."""
 
 
@@ -31,6 +35,7 @@ class QueueMessage(Shape):
 class DocumentMessage(QueueMessage):
     """Reconcile one file of one vector store with its blob."""
 
+    version: int = 2
     kind: Literal["document"] = "document"
     tenant: str
     store_id: str
@@ -64,6 +69,7 @@ class DocumentPartMessage(QueueMessage):
 class BlobMessage(QueueMessage):
     """A blob of the `documents` container was created, changed or deleted."""
 
+    version: int = 2
     kind: Literal["blob"] = "blob"
     blob_name: str
 

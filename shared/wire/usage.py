@@ -20,6 +20,7 @@ class UsageMessage(QueueMessage):
 
     model_config = ConfigDict(from_attributes=True)
 
+    version: int = 2
     kind: Literal["usage"] = "usage"
     id: str
     tenant: str

@@ -83,7 +83,7 @@ class TestMessagesThatCannotBeRead:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"version": 2}, "version 2 is newer"),
+            ({"version": 3}, "version 3 is newer"),
             ({"tenant": None}, "tenant: Input should be a valid string"),
             ({"at": "2026-03-04T12:00:00"}, "at: Input should have timezone info"),
             ({"surprise": 1}, "surprise: Extra inputs"),

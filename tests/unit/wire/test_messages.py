@@ -46,7 +46,7 @@ def test_event_grids_own_event_names_the_blob(kind: str) -> None:
         (b"hello", "Not a JSON object: b'hello'"),
         (b"[1]", "Not a JSON object"),
         (b"{}", "Not a message of the documents queue"),
-        (b'{"version": 2, "kind": "blob", "blob_name": "a"}', "version 2 is newer than 1"),
+        (b'{"version": 3, "kind": "blob", "blob_name": "a"}', "version 3 is newer than 2"),
         (b'{"version": 1, "kind": "blob"}', "blob_name"),
         (b'{"eventType": "Microsoft.Storage.BlobCreated"}', "Not an Event Grid event: subject"),
         (json.dumps(EVENT | {"eventType": "Other"}).encode(), "'Other'"),
