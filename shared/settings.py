@@ -123,6 +123,10 @@ class Settings(BaseModel):
         description="where spans and metrics go, with the app's identity",
     )
     lease_s: float = Field(default=120, gt=0, description="how long a run holds a document before another may take it")
+    part_pages: int = Field(default=200, gt=0, description="a PDF of more pages is indexed in parts of so many")
+    part_bytes: int = Field(
+        default=2 * 2**20, ge=256, description="a file with more text is indexed in parts of about so many bytes"
+    )
     reconcile_schedule: str = Field(
         default=RECONCILE_SCHEDULE,
         pattern=r"^\S+( \S+){5}$",

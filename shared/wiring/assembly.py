@@ -35,6 +35,7 @@ from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction import Extractor
+from shared.retrieval.extraction import Limits as ReadingLimits
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
@@ -88,7 +89,8 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
     embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
-    extractor = Extractor()
+    reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
+    extractor = Extractor(reading)
     space = EmbeddingSpace(embedding_model.name, embedding_model.dimensions or 0)
     passages = PassageEmbedder(embedder, stores.embeddings, space)
     indexing = _Indexing(passages, extractor, settings.lease_s, languages_of(embedding_model.languages))
