@@ -1,6 +1,6 @@
 """The function app: every trigger the platform owns, and nothing else.
 
-Importing this module reads no settings but one and opens no connection; the first call does.
+Importing this module reads no settings but a few, each alone, and opens no connection; the first call does.
 """
 
 import azure.functions as func
@@ -16,4 +16,8 @@ if wiring.blob_trigger_enabled():
     from functions import blob_events
 
     app.register_functions(blob_events.bp)
+if wiring.migration_wanted():
+    from functions import migration
+
+    app.register_functions(migration.bp)
 app.register_functions(health.catch_all(app))

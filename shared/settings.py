@@ -49,6 +49,13 @@ class ModelSettings(BaseModel):
         " words. Default: all",
     )
 
+    index: str = Field(
+        default="",
+        pattern=r"^[a-z0-9-]{0,40}$",
+        description="which index an embedding model's vectors are kept in: the first model's has no name, each further"
+        " one needs its own (container `chunks-…`, or a file beside the store's)",
+    )
+
     @model_validator(mode="after")
     def _embedding_has_dimensions(self) -> Self:
         if self.kind == "embedding" and self.dimensions is None:
@@ -86,6 +93,16 @@ class Settings(BaseModel):
         default=(), description="JSON list of {per, requests, tokens, model, tenant, key}: what may be used in a minute"
     )
     embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
+    embedding_model_next: str | None = Field(
+        default=None,
+        description="the embedding model that is to take its place: documents are carried over, then it answers",
+    )
+    migration_overlap_s: float = Field(
+        default=900,
+        ge=0,
+        description="how long a process with older settings may outlive a change of them; the next embedding model"
+        " does not answer before",
+    )
     keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals}")
     key_pepper: str = Field(default="", description="secret under which API keys are hashed")
     blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
@@ -185,6 +202,12 @@ def telemetry_wanted(environ: Mapping[str, str] | None = None) -> bool:
     """Whether anything is to be recorded; read alone, since spans begin before the other settings are needed."""
     environ = os.environ if environ is None else environ
     return any(environ.get(name) for name in (PREFIX + "TRACES", "APPLICATIONINSIGHTS_CONNECTION_STRING"))
+
+
+def migration_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether function_app registers the timer that changes the embedding model; read alone, as above."""
+    environ = os.environ if environ is None else environ
+    return bool(environ.get(PREFIX + "EMBEDDING_MODEL_NEXT"))
 
 
 def _refuse_unresolved(found: Mapping[str, str]) -> None:

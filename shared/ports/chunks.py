@@ -48,6 +48,14 @@ class Candidates:
     cost: float = field(default=0.0, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one document: the newest generation that was published or retired, and the visible one; None before any."""
+
+    newest: int | None
+    live: int | None
+
+
 class Chunks(Protocol):
     """A document is visible in exactly one generation, or none, at every moment (STORES, "Generations").
 
@@ -68,6 +76,10 @@ class Chunks(Protocol):
 
     async def retire(self, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
         """Make the document invisible as of this generation."""
+        ...
+
+    async def standing(self, tenant: str, store_id: str, document_id: str) -> Standing:
+        """What `publish` and `retire` have made of a document."""
         ...
 
     async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:

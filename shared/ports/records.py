@@ -140,7 +140,16 @@ class CursorRecord:
     tenant: str = SYSTEM
 
 
-type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord | TenantRecord | CursorRecord
+@dataclass(frozen=True, slots=True)
+class IndexRecord:
+    """Which index of chunks answers searches, by the name of its embedding space."""
+
+    live: str
+    id: str = "index"
+    tenant: str = SYSTEM
+
+
+type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord | TenantRecord | CursorRecord | IndexRecord
 
 
 @dataclass(frozen=True, slots=True)

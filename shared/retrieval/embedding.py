@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from shared.errors import PlatformError
 from shared.ports.cache import EmbeddingCache, Vector
 from shared.ports.keys import Caller
 from shared.ports.limits import Share
@@ -83,9 +84,18 @@ class PassageEmbedder:
         texts = [embedded_text(passage) for passage in batch.values()]
         async with self.share.use(tenant, sum(passage.tokens for passage in batch.values())):
             embedded = await self.embedder.embed(Caller(tenant, None), texts, source="indexing")
-        vectors = dict(zip(batch, embedded.vectors, strict=True))
+        vectors = dict(zip(batch, (self._checked(vector) for vector in embedded.vectors), strict=True))
         await self.cache.put(tenant, self.space.name, vectors, ttl_s=_TTL_S)
         return vectors
+
+    def _checked(self, vector: Vector) -> Vector:
+        if len(vector) != self.space.dimensions:
+            raise PlatformError(
+                f"The embedding model {self.space.model!r} gave a vector of {len(vector)} dimensions; FLIGHTDECK_MODELS"
+                f" says {self.space.dimensions}.",
+                code="embedding_model_mismatch",
+            )
+        return vector
 
     def _id(self, tenant: str, passage: Passage) -> str:
         parts = [_TEXT_VERSION, tenant, self.space.model, self.space.dimensions, embedded_text(passage)]

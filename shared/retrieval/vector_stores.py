@@ -11,9 +11,9 @@ from shared.retrieval.attachments import Attachments
 from shared.retrieval.filters import filter_of
 from shared.retrieval.folders import Folders
 from shared.retrieval.fusion import Passage, Weights
+from shared.retrieval.indexes import Search
 from shared.retrieval.listing import Walk, page_of, route_of, walk
 from shared.retrieval.objects import list_page, store_object
-from shared.retrieval.search import Searcher
 from shared.wire.lists import Deleted, ListPage, ListQuery
 from shared.wire.vector_stores import (
     HybridWeights,
@@ -33,7 +33,7 @@ class VectorStores:
     documents: Records[DocumentRecord]
     folders: Folders
     attachments: Attachments
-    searcher: Searcher
+    searcher: Search
     clock: Clock
 
     async def create(self, caller: Caller, body: VectorStoreBody) -> VectorStoreObject:

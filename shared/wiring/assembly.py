@@ -28,12 +28,11 @@ from shared.metering.meter import QueueMeter
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
 from shared.ports.blobs import Blobs
-from shared.ports.models import Deployment, Embedder, Price
+from shared.ports.models import Deployment, Price
 from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
-from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.extraction import Limits as ReadingLimits
 from shared.retrieval.files import Files
@@ -41,19 +40,18 @@ from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
 from shared.retrieval.generations import Builder
 from shared.retrieval.indexing import Indexer
-from shared.retrieval.languages import Languages, languages_of
 from shared.retrieval.parts import PartIndexer
 from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
 from shared.retrieval.rounds import Rounds
-from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
 from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
 from shared.tenancy.keys import KeyRing
+from shared.wiring.indexes import Indexes, embedding_models, open_indexes
 from shared.wiring.platform import Limits, Platform
 from shared.wiring.probes import probes
 from shared.wiring.stores import Stores, open_stores
@@ -83,18 +81,15 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     )
     models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
-    embedding_model = _embedding_model(settings, catalogue)
-    stores = open_stores(settings.store, embedding_model.name, embedding_model.dimensions or 0, identity)
+    embedding = embedding_models(settings)
+    stores = open_stores(settings.store, identity)
     router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
     dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
-    embedder = CatalogueEmbedder(embedding_gateway, embedding_model.name)
+    indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractor(reading)
-    space = EmbeddingSpace(embedding_model.name, embedding_model.dimensions or 0)
-    passages = PassageEmbedder(embedder, stores.embeddings, space)
-    indexing = _Indexing(passages, extractor, settings.lease_s, languages_of(embedding_model.languages))
-    retrieval = _retrieval(stores, _Storage(queues, blobs), embedder, indexing, clock)
+    retrieval = _retrieval(stores, _Storage(queues, blobs), _Indexing(indexes, extractor, settings.lease_s), clock)
 
     async def close() -> None:
         await meter.drain()
@@ -105,7 +100,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
         keys=KeyRing(KeyFile(Path(settings.keys_file) if settings.keys_file else None), pepper=settings.key_pepper),
-        chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, retrieval.searcher, clock),
+        chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, indexes.search, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,
@@ -114,6 +109,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         indexer=retrieval.indexer,
         parts=retrieval.parts,
         rounds=retrieval.rounds,
+        migration=indexes.migration,
         usage=UsageReports(stores.ledger, clock),
         recorder=UsageRecorder(stores.ledger, blobs),
         queues=queues,
@@ -129,28 +125,24 @@ class _Retrieval:
     attachments: Attachments
     indexer: Indexer
     parts: PartIndexer
-    searcher: Searcher
     rounds: Rounds
 
 
 @dataclass(frozen=True, slots=True)
 class _Indexing:
-    embedder: PassageEmbedder
+    indexes: Indexes
     extractor: Extractor
     lease_s: float
-    languages: Languages
 
 
-def _retrieval(
-    stores: Stores, storage: _Storage, embedder: Embedder, indexing: _Indexing, clock: SystemClock
-) -> _Retrieval:
-    blobs, queues, chunks, documents = storage.blobs, storage.queues, stores.chunks, stores.documents
+def _retrieval(stores: Stores, storage: _Storage, indexing: _Indexing, clock: SystemClock) -> _Retrieval:
+    indexes, documents, blobs, queues = indexing.indexes, stores.documents, storage.blobs, storage.queues
+    chunks = indexes.chunks
     tenants = Tenants(stores.tenants)
     folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
     removal = Removal(documents, chunks)
-    searcher = Searcher(stores.vector_stores, chunks, embedder, languages=indexing.languages)
     attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
-    content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexing.embedder, chunks)
+    content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
     reconciler = Reconciler(
         stores=stores.vector_stores,
         documents=documents,
@@ -163,11 +155,10 @@ def _retrieval(
     )
     return _Retrieval(
         files=Files(stores.files, blobs, attachments, clock),
-        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, searcher, clock),
+        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, indexes.search, clock),
         attachments=attachments,
         indexer=Indexer(documents, blobs, queues, folders, reconciler),
         parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
-        searcher=searcher,
         rounds=Rounds(
             cursors=stores.cursors,
             tenants=tenants,
@@ -214,14 +205,3 @@ def _prices(settings: Settings) -> dict[str, Price]:
 def _price(one: DeploymentSettings) -> Price:
     cached_usd = one.input_usd if one.cached_usd is None else one.cached_usd
     return Price(round(one.input_usd * 1e6), round(cached_usd * 1e6), round(one.output_usd * 1e6))
-
-
-def _embedding_model(settings: Settings, catalogue: Catalogue) -> Model:
-    models = [model for model in catalogue.all() if model.kind == "embedding"]
-    wanted = [model for model in models if settings.embedding_model in (None, model.name)]
-    if len(wanted) != 1:
-        names = sorted(model.name for model in models)
-        raise ConfigurationError(
-            f"FLIGHTDECK_EMBEDDING_MODEL is {settings.embedding_model!r}; it must name one of {names}."
-        )
-    return wanted[0]

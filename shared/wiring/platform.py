@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.retrieval.attachments import Attachments
     from shared.retrieval.files import Files
     from shared.retrieval.indexing import Indexer
+    from shared.retrieval.migration import Migration
     from shared.retrieval.parts import PartIndexer
     from shared.retrieval.rounds import Rounds
     from shared.retrieval.vector_stores import VectorStores
@@ -44,6 +45,7 @@ class Platform:
     indexer: "Indexer"
     parts: "PartIndexer"
     rounds: "Rounds"
+    migration: "Migration | None"
     usage: "UsageReports"
     recorder: "UsageRecorder"
     queues: "Queues"

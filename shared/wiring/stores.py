@@ -7,12 +7,14 @@ from pathlib import Path
 from shared.adapters.entra import Identity
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
+from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.limits import Rates
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
     FileRecord,
     FolderRecord,
+    IndexRecord,
     Records,
     TenantRecord,
     VectorStoreRecord,
@@ -28,30 +30,38 @@ class Stores:
     documents: Records[DocumentRecord]
     tenants: Records[TenantRecord]
     cursors: Records[CursorRecord]
-    chunks: Chunks
+    indexes: Records[IndexRecord]
+    open_chunks: Callable[[EmbeddingModel, str], Chunks]
+    """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
     ledger: UsageLedger
     rates: Rates
     close: Callable[[], Awaitable[None]]
 
 
-def open_stores(location: str, embedding_model: str, dimensions: int, identity: Identity) -> Stores:
+def open_stores(location: str, identity: Identity) -> Stores:
     """`sqlite:///path`, three slashes before a relative path and four before an absolute one; or
     `cosmos:https://account…`, whose path may name the database. An adapter's own packages load on first use."""
     if location.startswith("cosmos:"):
-        return _open_cosmos(location, embedding_model, dimensions, identity)
-    return _open_sqlite(location, embedding_model, dimensions)
+        return _open_cosmos(location, identity)
+    return _open_sqlite(location)
 
 
-def _open_cosmos(location: str, embedding_model: str, dimensions: int, identity: Identity) -> Stores:
+def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
+    from shared.adapters.cosmos.containers import CHUNKS
     from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.usage import CosmosUsageLedger
 
     account = CosmosAccount.at(location, identity)
+
+    def open_chunks(model: EmbeddingModel, index: str) -> Chunks:
+        container = f"{CHUNKS}-{index}" if index else CHUNKS
+        return CosmosChunks(account, dimensions=model.dimensions, embedding_model=model.name, container=container)
+
     return Stores(
         files=CosmosRecords(account, FileRecord),
         vector_stores=CosmosRecords(account, VectorStoreRecord),
@@ -59,7 +69,8 @@ def _open_cosmos(location: str, embedding_model: str, dimensions: int, identity:
         documents=CosmosRecords(account, DocumentRecord),
         tenants=CosmosRecords(account, TenantRecord),
         cursors=CosmosRecords(account, CursorRecord),
-        chunks=CosmosChunks(account, dimensions=dimensions, embedding_model=embedding_model),
+        indexes=CosmosRecords(account, IndexRecord),
+        open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
         rates=CosmosRates(account),
@@ -67,7 +78,7 @@ def _open_cosmos(location: str, embedding_model: str, dimensions: int, identity:
     )
 
 
-def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores:
+def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
@@ -76,7 +87,21 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
     from shared.adapters.sqlite.usage import SqliteUsageLedger
     from shared.adapters.system import SystemClock
 
-    database = SqliteDatabase(Path(location.removeprefix("sqlite:///")))
+    path = Path(location.removeprefix("sqlite:///"))
+    database = SqliteDatabase(path)
+    beside: list[SqliteDatabase] = []
+
+    def open_chunks(model: EmbeddingModel, index: str) -> Chunks:
+        where = database
+        if index:
+            where = SqliteDatabase(path.with_name(f"{path.stem}.{index}{path.suffix}"))
+            beside.append(where)
+        return SqliteChunks(where, dimensions=model.dimensions, embedding_model=model.name)
+
+    async def close() -> None:
+        for opened in (database, *beside):
+            await opened.close()
+
     return Stores(
         files=SqliteRecords(database, FileRecord),
         vector_stores=SqliteRecords(database, VectorStoreRecord),
@@ -84,9 +109,10 @@ def _open_sqlite(location: str, embedding_model: str, dimensions: int) -> Stores
         documents=SqliteRecords(database, DocumentRecord),
         tenants=SqliteRecords(database, TenantRecord),
         cursors=SqliteRecords(database, CursorRecord),
-        chunks=SqliteChunks(database, dimensions=dimensions, embedding_model=embedding_model),
+        indexes=SqliteRecords(database, IndexRecord),
+        open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),
         rates=SqliteRates(database, SystemClock()),
-        close=database.close,
+        close=close,
     )

@@ -12,7 +12,7 @@ from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.errors import InvalidRequestError, TooLargeError
-from shared.ports.chunks import Candidates, Chunks
+from shared.ports.chunks import Candidates, Chunks, Standing
 from shared.ports.records import MAX_RECORD_BYTES
 from tests.contracts.stores import DIMENSIONS, X, Y, chunk
 from tests.cosmos.worlds import STORES
@@ -223,6 +223,26 @@ class TestGenerations:
         assert await seen(chunks) == ["g8"]
 
 
+    async def test_how_a_document_stands_is_known(self, chunks: Chunks) -> None:
+        async def standing() -> Standing:
+            return await chunks.standing("t", "s", "d")
+
+        assert await standing() == Standing(None, None)
+        await write(chunks, 1, "a")
+        assert await standing() == Standing(None, None)
+        await chunks.publish("t", "s", "d", 1)
+        assert await standing() == Standing(1, 1)
+        await write(chunks, 2, "b")
+        await chunks.retire("t", "s", "d", 3)
+        assert await standing() == Standing(3, None)
+        await chunks.sweep("t", "s", "d")
+        assert await standing() == Standing(3, None)
+        await chunks.publish("t", "s", "d", 4)
+        assert await standing() == Standing(4, 4)
+        await chunks.drop_store("t", "s")
+        assert await standing() == Standing(None, None)
+
+
 class TestSweeping:
     async def test_older_generations_are_deleted_and_counted(self, chunks: Chunks) -> None:
         await write(chunks, 1, "a1", "b1")
@@ -265,7 +285,6 @@ class TestSweeping:
 
     async def test_a_document_that_nobody_knows_has_nothing_to_sweep(self, chunks: Chunks) -> None:
         assert await chunks.sweep("t", "s", "nobody") == 0
-
 
     async def test_what_may_be_swept_is_known_until_it_is(self, chunks: Chunks) -> None:
         for document in ("d", "e"):

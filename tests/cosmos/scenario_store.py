@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from shared.adapters.cosmos.containers import CHUNKS
 from tests.cosmos.fake import FakeCosmos
 from tests.cosmos.fake.items import Container
 from tests.cosmos.worlds import definitions
@@ -27,6 +28,7 @@ async def chosen_store(folder: Path) -> AsyncIterator[str]:
     if os.environ.get("TEST_STORE", "sqlite") == "sqlite":
         yield f"sqlite:///{folder / 'store.db'}"
         return
-    async with FakeCosmos(definitions(DIMENSIONS)) as fake:
+    further = [{**one, "id": "chunks-second"} for one in definitions(DIMENSIONS) if one["id"] == CHUNKS]
+    async with FakeCosmos([*definitions(DIMENSIONS), *further]) as fake:
         fake.containers = _kept.setdefault(folder, fake.containers)
         yield f"cosmos:{fake.url}"

@@ -12,6 +12,7 @@ from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.partition import Partition
 from shared.adapters.entra import Identity
 from shared.errors import InvalidRequestError, TooLargeError
+from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.records import FileRecord
 from shared.settings import ConfigurationError, Settings
 from shared.wiring.stores import open_stores
@@ -110,7 +111,7 @@ class TestAccounts:
     def test_nothing_of_the_sdk_is_loaded_before_it_is_used(self) -> None:
         code = (
             "import sys; from shared.adapters.entra import Identity; from shared.wiring.stores import open_stores;"
-            "open_stores('cosmos:https://a.documents.azure.com', 'm', 4, Identity());"
+            "open_stores('cosmos:https://a.documents.azure.com', Identity());"
             "print([name for name in sys.modules if name.startswith(('azure.', 'aiohttp'))])"
         )
         ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -139,10 +140,11 @@ class TestSettings:
 
 
 async def test_a_cosmos_store_is_opened_by_its_location(fake: FakeCosmos) -> None:
-    stores = open_stores(f"cosmos:{fake.url}", "m", DIMENSIONS, Identity())
+    stores = open_stores(f"cosmos:{fake.url}", Identity())
+    chunks = stores.open_chunks(EmbeddingModel("m", DIMENSIONS), "")
     await stores.files.create(file_record("f"))
     assert isinstance((await stores.files.get("t", "f")).value, FileRecord)
-    assert await stores.chunks.list("t", "s", "d") == []
+    assert await chunks.list("t", "s", "d") == []
     assert await stores.ledger.totals("t", "completions", start=_AT, end=_AT, width_s=60) == []
     await stores.close()
 

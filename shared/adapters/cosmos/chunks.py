@@ -11,7 +11,7 @@ from shared.adapters.cosmos.operations import delete, upsert
 from shared.adapters.cosmos.partition import MAX_TOP, Answer, Partition
 from shared.adapters.cosmos.visibility import State, Visibility
 from shared.errors import InvalidRequestError, OverloadedError
-from shared.ports.chunks import Candidates, Chunk
+from shared.ports.chunks import Candidates, Chunk, Standing
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.filters import Filter
 
@@ -33,10 +33,13 @@ _KINDS = ("chunk", "document", "visibility")
 class CosmosChunks:
     """Implements `Chunks`. Embeddings are kept and returned in 32 bits. See `visibility` for what a search sees."""
 
-    def __init__(self, account: CosmosAccount, *, dimensions: int, embedding_model: str) -> None:
+    def __init__(
+        self, account: CosmosAccount, *, dimensions: int, embedding_model: str, container: str = CHUNKS
+    ) -> None:
         self._account = account
+        self._container = container
         self._dimensions = dimensions
-        self._model = StoredModel(account, EmbeddingModel(embedding_model, dimensions), CHUNKS)
+        self._model = StoredModel(account, EmbeddingModel(embedding_model, dimensions), container)
 
     async def put(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
@@ -55,6 +58,10 @@ class CosmosChunks:
 
     async def retire(self, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
         return await Visibility(self._partition(tenant, store_id)).move(document_id, generation, None)
+
+    async def standing(self, tenant: str, store_id: str, document_id: str) -> Standing:
+        state = await Visibility(self._partition(tenant, store_id)).state(document_id)
+        return Standing(None, None) if state is None or state.newest < 0 else Standing(state.newest, state.live)
 
     async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:
         """Takes the document off the list of the moving ones when only live chunks are left."""
@@ -131,7 +138,7 @@ class CosmosChunks:
         return await self._partition(tenant, store_id).query(_ALL_BUT_LIVE, known)
 
     def _partition(self, tenant: str, store_id: str) -> Partition:
-        return Partition(self._account, CHUNKS, names.joined(tenant, store_id))
+        return Partition(self._account, self._container, names.joined(tenant, store_id))
 
 
 async def _delete_all(partition: Partition, found: Answer) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from shared.adapters.memory import lexical
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports import filters as attribute_filters
-from shared.ports.chunks import Candidates, Chunk
+from shared.ports.chunks import Candidates, Chunk, Standing
 from shared.ports.filters import Filter
 from shared.ports.records import MAX_RECORD_BYTES
 
@@ -61,6 +61,10 @@ class MemoryChunks:
             return False
         partition.live.pop(document_id, None)
         return True
+
+    async def standing(self, tenant: str, store_id: str, document_id: str) -> Standing:
+        partition = self._partitions[tenant, store_id]
+        return Standing(partition.newest.get(document_id), partition.live.get(document_id))
 
     async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:
         partition = self._partitions[tenant, store_id]

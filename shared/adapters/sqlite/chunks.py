@@ -13,7 +13,7 @@ from shared.adapters.sqlite import generations, lexical, search, vectors
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
 from shared.adapters.sqlite.matrices import Matrices
 from shared.errors import InvalidRequestError, TooLargeError
-from shared.ports.chunks import Candidates, Chunk
+from shared.ports.chunks import Candidates, Chunk, Standing
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.filters import Filter
 from shared.ports.records import MAX_RECORD_BYTES
@@ -86,6 +86,12 @@ class SqliteChunks:
     async def retire(self, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
         move = partial(generations.retire, tenant=tenant, store_id=store_id, document_id=document_id)
         return await self._database.write(lambda connection: move(connection, generation=generation))
+
+    async def standing(self, tenant: str, store_id: str, document_id: str) -> Standing:
+        def work(connection: "apsw.Connection") -> Standing:
+            return Standing(*generations.standing(connection, tenant, store_id, document_id))
+
+        return await self._database.read(work)
 
     async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:
         return await self._database.write(

@@ -59,6 +59,18 @@ def retire(connection: "apsw.Connection", *, tenant: str, store_id: str, documen
     return _advance(connection, document, generation) and _show(connection, document, None)
 
 
+def standing(
+    connection: "apsw.Connection", tenant: str, store_id: str, document_id: str
+) -> tuple[int | None, int | None]:
+    """The document's newest generation, and the visible one."""
+    sql = """
+        SELECT newest, (SELECT generation FROM generations g WHERE g.doc = d.doc AND visible = 1)
+        FROM documents d WHERE doc = ?
+    """
+    found = rows(connection, sql, (find_document(connection, tenant, store_id, document_id),))
+    return found[0] if found else (None, None)
+
+
 def sweep(connection: "apsw.Connection", tenant: str, store_id: str, document_id: str) -> int:
     document = find_document(connection, tenant, store_id, document_id)
     dead = """
