@@ -1,8 +1,9 @@
 """Chat: straight to the model, or grounded in a tenant's documents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.answers.citations import context_of
+from shared.answers.citations import Grounds
 from shared.answers.completions import stream_with_context, stream_written, with_context, written
 from shared.answers.grounding import grounded_body, pack, question_of
 from shared.errors import InvalidRequestError
@@ -10,14 +11,15 @@ from shared.gateway.catalogue import Catalogue
 from shared.gateway.chat import ChatCall, ChatGateway
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
-from shared.retrieval.fusion import Passage
-from shared.retrieval.indexes import Search
+from shared.retrieval.filters import filter_of
+from shared.retrieval.search import Searcher
 from shared.wire.chat import ChatEnvelope, Context, DataSourceParameters
 from shared.wire.replies import Relayed, Streamed
 from shared.wire.validation import json_of
 
 ABSTAIN = "I found nothing about this in the documents that I can search."
 
+_TOOLS = ("tools", "functions")
 _PASSAGES_SHARE = 0.5
 """How much of the model's context passages may take; the rest is the conversation's and the answer's."""
 
@@ -26,7 +28,7 @@ _PASSAGES_SHARE = 0.5
 class ChatAnswers:
     gateway: ChatGateway
     catalogue: Catalogue
-    searcher: Search
+    searcher: Searcher
     clock: Clock
 
     async def complete(self, caller: Caller, envelope: ChatEnvelope, raw: bytes) -> Relayed | Streamed:
@@ -41,6 +43,7 @@ class ChatAnswers:
     async def _grounded(
         self, call: ChatCall, envelope: ChatEnvelope, source: DataSourceParameters
     ) -> Relayed | Streamed:
+        _refuse_tools(call.body)
         model = self.catalogue.find(call.model, "chat")
         question = question_of(envelope.messages)
         if not question.strip():
@@ -51,23 +54,21 @@ class ChatAnswers:
             question,
             limit=source.top_n_documents,
             strictness=source.strictness,
+            filters=None if source.filters is None else filter_of(source.filters),
         )
-        passages = pack(found, int(model.context_tokens * _PASSAGES_SHARE))
-        context = context_of(passages, question)
-        if not passages and source.in_scope:
-            return await self._abstain(call, envelope, context)
-        return await self._answer(call, envelope, passages, context)
+        grounds = Grounds(pack(found, int(model.context_tokens * _PASSAGES_SHARE)), question)
+        if not grounds.passages and source.in_scope:
+            return await self._abstain(call, envelope, grounds.context())
+        return await self._answer(call, envelope, grounds)
 
-    async def _answer(
-        self, call: ChatCall, envelope: ChatEnvelope, passages: tuple[Passage, ...], context: Context
-    ) -> Relayed | Streamed:
-        body = grounded_body(call.body, passages) if passages else call.body
+    async def _answer(self, call: ChatCall, envelope: ChatEnvelope, grounds: Grounds) -> Relayed | Streamed:
+        body = grounded_body(call.body, grounds.passages) if grounds.passages else call.body
         call = ChatCall(call.caller, call.model, body, call.include_usage, call.output_tokens)
         if not envelope.stream:
             answered = await self.gateway.complete(call)
-            return replace(answered, body=with_context(answered.body, context))
+            return replace(answered, body=with_context(answered.body, grounds))
         streamed = await self.gateway.stream(call)
-        events = stream_with_context(streamed.events, context)
+        events = stream_with_context(streamed.events, grounds)
         await anext(events)
         return replace(streamed, events=events)
 
@@ -80,6 +81,19 @@ class ChatAnswers:
         )
         await anext(events)
         return Streamed(events)
+
+
+def _refuse_tools(body: Mapping[str, object]) -> None:
+    """Raise InvalidRequestError for a request that offers tools beside its data sources: what a document says must
+    never call one."""
+    offered = next((name for name in _TOOLS if body.get(name)), None)
+    if offered is not None:
+        raise InvalidRequestError(
+            f"`{offered}` cannot be combined with `data_sources`: no retrieved text may call a tool. Search the vector"
+            " store yourself, or ask without tools.",
+            param=offered,
+            code="unsupported_parameter",
+        )
 
 
 def _call(caller: Caller, envelope: ChatEnvelope, raw: bytes) -> ChatCall:

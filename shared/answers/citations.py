@@ -1,17 +1,98 @@
-"""Citations: what a grounded answer rests on, and the check that no mark points at nothing."""
+"""Citations: what a grounded answer rests on, and the check of every mark before it is sent.
+
+A mark `[docN]` stays only if there is a passage N, and if that passage holds every quotation of the sentence that ends
+in the mark. Otherwise it is taken out of the text: no citation rather than a false one.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from shared.answers.quotes import Span, locate, outside, quotations
 from shared.retrieval.fusion import Passage
-from shared.wire.chat import Citation, Context
+from shared.wire.chat import Citation, Context, Quote
 
-_MARK = re.compile(r"\[doc(\d+)\]")
-_OPEN_MARK = re.compile(r"\[(?:d(?:o(?:c\d{0,4})?)?)?$")
+MARK = re.compile(r"\[doc(\d{1,6})\]")
+_OPEN_MARK = re.compile(r"\[(?:d(?:o(?:c\d{0,6})?)?)?$")
+_SENTENCE_END = re.compile(r"(?:[.!?]\s+|[\u3002\uff01\uff1f]\s*|\n)(?=\S)")
+_LONGEST_CLAIM = 4000
 
 
-def context_of(passages: Sequence[Passage], question: str) -> Context:
-    return Context(citations=[_citation(passage) for passage in passages], intent=question)
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """The passages that an answer was given, and the question they were found for. Passage N is `[docN]`."""
+
+    passages: tuple[Passage, ...]
+    question: str
+
+    def context(self, quotes: Sequence[Quote] = ()) -> Context:
+        citations = [_citation(passage) for passage in self.passages]
+        return Context(citations=citations, intent=self.question, quotes=list(quotes))
+
+    def proof(self, number: int, claim: str) -> list[Quote] | None:
+        """The claim's quotations in passage N; none if it has none. None if there is no such passage or one is not in
+        it."""
+        if not 1 <= number <= len(self.passages):
+            return None
+        passage = self.passages[number - 1]
+        spans = [locate(quoted, passage.text) for quoted in quotations(claim)]
+        found = [_quote(number, passage, span) for span in spans if span is not None]
+        return found if len(found) == len(spans) else None
+
+
+class MarkCheck:
+    """Passes an answer on as it streams, without the marks that nothing proves. `quotes` are those found so far.
+
+    Holds back what may be the beginning of a mark until it is known; `flush` gives the rest.
+    """
+
+    def __init__(self, grounds: Grounds) -> None:
+        self.quotes: list[Quote] = []
+        self._grounds = grounds
+        self._held = ""
+        self._claim = ""
+        self._after_mark = False
+
+    def feed(self, text: str) -> str:
+        text = self._held + text
+        opened = _OPEN_MARK.search(text)
+        cut = opened.start() if opened else len(text)
+        self._held = text[cut:]
+        return self._checked(text[:cut])
+
+    def flush(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+    def _checked(self, text: str) -> str:
+        passed, position = "", 0
+        for mark in MARK.finditer(text):
+            between = text[position : mark.start()]
+            passed += between + self._judged(between, mark)
+            position = mark.end()
+        self._hear(text[position:])
+        return passed + text[position:]
+
+    def _judged(self, between: str, mark: re.Match[str]) -> str:
+        self._hear(between)
+        self._after_mark = True
+        proof = self._grounds.proof(int(mark[1]), _last_sentence(self._claim))
+        if proof is None:
+            return ""
+        self.quotes += [quote for quote in proof if quote not in self.quotes]
+        return mark[0]
+
+    def _hear(self, text: str) -> None:
+        """Marks that follow one another prove the same claim; with other words between, the next one begins."""
+        if self._after_mark and text.strip(" .,;"):
+            self._claim, self._after_mark = "", False
+        self._claim = (self._claim + text)[-_LONGEST_CLAIM:]
+
+
+def _last_sentence(claim: str) -> str:
+    """What a mark at the end of a text stands for. A full stop inside a quotation ends nothing."""
+    ends = [end.end() for end in _SENTENCE_END.finditer(outside(claim))]
+    return claim[ends[-1] :] if ends else claim
 
 
 def _citation(passage: Passage) -> Citation:
@@ -29,26 +110,14 @@ def _citation(passage: Passage) -> Citation:
     )
 
 
-class MarkCheck:
-    """Passes text on as it streams, without the `[docN]` marks that refer to no passage.
-
-    Holds back what may be the beginning of a mark until it is known; `flush` gives the rest.
-    """
-
-    def __init__(self, passages: int) -> None:
-        self._passages = passages
-        self._held = ""
-
-    def feed(self, text: str) -> str:
-        text = _MARK.sub(self._checked, self._held + text)
-        opened = _OPEN_MARK.search(text)
-        cut = opened.start() if opened else len(text)
-        self._held = text[cut:]
-        return text[:cut]
-
-    def flush(self) -> str:
-        held, self._held = self._held, ""
-        return held
-
-    def _checked(self, mark: re.Match[str]) -> str:
-        return mark[0] if 1 <= int(mark[1]) <= self._passages else ""
+def _quote(number: int, passage: Passage, span: Span) -> Quote:
+    return Quote(
+        citation=number,
+        content=passage.text[span.start : span.end],
+        file_id=passage.file_id,
+        filepath=passage.filename,
+        page_start=passage.page_start,
+        page_end=passage.page_end,
+        char_start=passage.place_of(span.start),
+        char_end=passage.place_of(span.end - 1) + 1,
+    )

@@ -6,10 +6,13 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from shared.answers.citations import MarkCheck
+from shared.answers.citations import Grounds, MarkCheck
 from shared.errors import UpstreamError
 from shared.gateway import sse
-from shared.wire.chat import Context
+from shared.wire.chat import Context, Proof
+
+_CALLS = frozenset(("tool_calls", "function_call"))
+"""Fields of a message, and the reasons to finish that go with them."""
 
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
@@ -42,24 +45,32 @@ class _Completion(BaseModel):
 _json = TypeAdapter(_Completion)
 
 
-def with_context(answer: bytes, context: Context) -> bytes:
-    """A plain completion with its context in every message, and without marks that refer to nothing."""
+def with_context(answer: bytes, grounds: Grounds) -> bytes:
+    """A plain completion with its context in every message, without marks that nothing proves and without tool calls.
+
+    A request with data sources offers no tools: a call could only stem from what a passage says.
+    """
     try:
         completion = _json.validate_json(answer)
     except ValidationError as error:
         raise UpstreamError("The model's answer cannot be read.", code="upstream_malformed") from error
     for choice in completion.choices:
-        message = choice.message or _Part()
+        message, check = choice.message or _Part(), MarkCheck(grounds)
+        changes: dict[str, object] = {}
         if message.content is not None:
-            check = MarkCheck(len(context.citations))
-            message.content = check.feed(message.content) + check.flush()
-        choice.message = message.model_copy(update={"context": context.model_dump()})
+            changes["content"] = check.feed(message.content) + check.flush()
+        changes["context"] = grounds.context(check.quotes).model_dump()
+        choice.message = _without_calls(message).model_copy(update=changes)
+        choice.finish_reason = _finish(choice.finish_reason)
     return _json.dump_json(completion, exclude_unset=True)
 
 
-async def stream_with_context(events: AsyncGenerator[bytes], context: Context) -> AsyncGenerator[bytes]:
-    """The same for a stream: the first chunk of each choice carries the context. Yields b"" first, to be started."""
-    rewrite = _ChunkRewrite(context)
+async def stream_with_context(events: AsyncGenerator[bytes], grounds: Grounds) -> AsyncGenerator[bytes]:
+    """The same for a stream: the first chunk of each choice carries the context, the last one the quotes.
+
+    Yields b"" first, to be started.
+    """
+    rewrite = _ChunkRewrite(grounds)
     try:
         yield b""
         async for piece in events:
@@ -72,8 +83,8 @@ async def stream_with_context(events: AsyncGenerator[bytes], context: Context) -
 
 
 class _ChunkRewrite:
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, grounds: Grounds) -> None:
+        self._grounds = grounds
         self._checks: dict[int, MarkCheck] = {}
 
     def __call__(self, event: bytes) -> bytes:
@@ -82,17 +93,30 @@ class _ChunkRewrite:
         except ValidationError:
             return event  # the end, an error, a comment
         for choice in chunk.choices:
-            choice.delta = self._delta(choice, choice.delta or _Part())
+            choice.delta = self._delta(choice, _without_calls(choice.delta or _Part()))
+            choice.finish_reason = _finish(choice.finish_reason)
         return b"data: " + _json.dump_json(chunk, exclude_unset=True) + b"\n\n"
 
     def _delta(self, choice: _Choice, delta: _Part) -> _Part:
         first = choice.index not in self._checks
-        check = self._checks.setdefault(choice.index, MarkCheck(len(self._context.citations)))
+        check = self._checks.setdefault(choice.index, MarkCheck(self._grounds))
         content = check.feed(delta.content or "") + (check.flush() if choice.finish_reason else "")
-        changes: dict[str, object] = {"context": self._context.model_dump()} if first else {}
+        changes: dict[str, object] = {"context": self._grounds.context().model_dump()} if first else {}
+        if choice.finish_reason and check.quotes:
+            context = self._grounds.context(check.quotes) if first else Proof(quotes=check.quotes)
+            changes["context"] = context.model_dump()
         if content or delta.content is not None:
             changes["content"] = content
         return delta.model_copy(update=changes)
+
+
+def _without_calls(part: _Part) -> _Part:
+    kept = {name: value for name, value in part if name in part.model_fields_set and name not in _CALLS}
+    return _Part.model_validate(kept)
+
+
+def _finish(reason: str | None) -> str | None:
+    return "stop" if reason in _CALLS else reason
 
 
 def written(text: str, context: Context, *, completion_id: str, model: str, at: datetime) -> bytes:

@@ -46,6 +46,13 @@ class Passage:
     headings: tuple[str, ...]
     score: float
     similarity: float | None
+    pieces: tuple[tuple[int, int], ...] = ()
+    """Where each chunk's text begins: in `text`, and in the document. None is one piece."""
+
+    def place_of(self, position: int) -> int:
+        """The character of the document that stands at a position of `text`."""
+        begin, place = next((one for one in reversed(self.pieces) if one[0] <= position), (0, self.char_start))
+        return place + position - begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +114,13 @@ def _passage(hit: Hit) -> Passage:
 
 def _joined(first: Passage, second: Passage) -> Passage:
     similarities = [s for s in (first.similarity, second.similarity) if s is not None]
+    between, rest = _continuation(first, second)
+    begin = (len(first.text) + len(between), second.char_end - len(rest))
     return replace(
         first,
         chunk_ids=first.chunk_ids + second.chunk_ids,
-        text=_joined_text(first, second),
+        text=first.text + between + rest,
+        pieces=(*(first.pieces or ((0, first.char_start),)), begin),
         tokens=first.tokens + second.tokens,
         char_end=max(first.char_end, second.char_end),
         page_end=second.page_end,
@@ -119,9 +129,9 @@ def _joined(first: Passage, second: Passage) -> Passage:
     )
 
 
-def _joined_text(first: Passage, second: Passage) -> str:
-    """Chunks may overlap, and leave out the white space between them."""
+def _continuation(first: Passage, second: Passage) -> tuple[str, str]:
+    """What stands between two chunks, and what the second adds: they may overlap, and leave out white space."""
     overlap = first.char_end - second.char_start
     if overlap > 0 and first.text.endswith(second.text[:overlap]):
-        return first.text + second.text[overlap:]
-    return first.text + {0: "", -1: " "}.get(overlap, "\n\n") + second.text
+        return "", second.text[overlap:]
+    return {0: "", -1: " "}.get(overlap, "\n\n"), second.text

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from shared.wire.filters import BoundedFilter
 from shared.wire.shape import Shape
 
 
@@ -23,7 +24,10 @@ class Message(Shape):
 
 
 class DataSourceParameters(Shape):
-    """Azure's "on your data" parameters; `strictness` 1 lets nearly everything through, 5 hardly anything."""
+    """Azure's "on your data" parameters; `strictness` 1 lets nearly everything through, 5 hardly anything.
+
+    `filters` is ours, in the form of OpenAI's vector store search.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,6 +35,7 @@ class DataSourceParameters(Shape):
     top_n_documents: int = Field(default=5, ge=1, le=20)
     strictness: int = Field(default=3, ge=1, le=5)
     in_scope: StrictBool = True
+    filters: BoundedFilter | None = None
 
 
 class DataSource(Shape):
@@ -73,8 +78,31 @@ class Citation(Shape):
     score: float
 
 
+class Quote(Shape):
+    """Words of the answer that stand in a document, as they stand there. `citation` is the N of the mark `[docN]`."""
+
+    citation: int
+    content: str
+    file_id: str
+    filepath: str
+    page_start: int | None
+    page_end: int | None
+    char_start: int
+    char_end: int
+
+
 class Context(Shape):
-    """`intent` is what was searched for. Azure's clients read this beside `content`."""
+    """`intent` is what was searched for. Azure's clients read this beside `content`.
+
+    `quotes` are ours: in a stream they are known at the end, and come in a context of their own.
+    """
 
     citations: list[Citation]
     intent: str
+    quotes: list[Quote] = Field(default_factory=list[Quote])
+
+
+class Proof(Shape):
+    """What a stream's last chunk adds to the context."""
+
+    quotes: list[Quote]

@@ -91,7 +91,7 @@ async def test_a_long_manual_is_searchable_cited_with_its_page_and_gone_when_del
     assert right & set(range(best["page_start"], best["page_end"] + 1))
     assert best["char_end"] - best["char_start"] == len(best["content"])
     assert best["file_id"] == file.id
-    prompt = deck.upstream.journal.of("chat")[0].body["messages"][0]["content"]
+    prompt = deck.upstream.journal.of("chat")[0].body["messages"][-1]["content"]
     assert "[doc1] policy.pdf, page " in prompt
     assert (await client.files.delete(file.id)).deleted
     await eventually(lambda: found(deck, store.id, PHRASE), lambda names: names == [])

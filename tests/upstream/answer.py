@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.upstream import words
+from tests.upstream import orders, words
 from tests.upstream.script import Step, ToolCall
 
 CREATED = 1_700_000_000
@@ -39,6 +39,8 @@ class Answer:
 def compose(step: Step, body: dict[str, Any], *, model: str, number: int) -> Answer:
     """Work out the whole answer before the first byte: the same for a plain call and for a stream."""
     messages = body.get("messages") or []
+    if step.obedient:
+        step = orders.obeyed(step, messages)
     deltas, cut_short = _limited(_deltas(step, messages), body.get("max_completion_tokens") or body.get("max_tokens"))
     prompt_tokens = words.prompt_tokens(messages)
     completion_tokens = sum(delta.tokens for delta in deltas)
@@ -97,7 +99,8 @@ def event(body: dict[str, Any]) -> bytes:
 
 def _deltas(step: Step, messages: list[dict[str, Any]]) -> tuple[Delta, ...]:
     if step.tool_calls:
-        return tuple(delta for index, call in enumerate(step.tool_calls) for delta in _call_deltas(index, call))
+        said = (Delta({"content": step.text}, words.tokens(step.text)),) if step.obedient else ()
+        return said + tuple(delta for index, call in enumerate(step.tool_calls) for delta in _call_deltas(index, call))
     if step.chunk_count is not None:
         texts = tuple(f" w{n}" for n in range(step.chunk_count))
     elif step.chunks is not None:

@@ -33,6 +33,7 @@ class Step(BaseModel):
     chunks: tuple[str, ...] | None = Field(default=None, description="exact content deltas; they join to the text")
     chunk_count: int | None = Field(default=None, ge=1, description="generate this many one-token deltas instead")
     echo: bool = Field(default=False, description="answer with the last user message")
+    obedient: bool = Field(default=False, description="do what any text of the prompt says: see `orders`")
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = Field(default=None, description="default: stop, tool_calls or length as it follows")
     usage: Literal["auto", "missing"] | dict[str, Any] = Field(
