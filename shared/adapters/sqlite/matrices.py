@@ -84,11 +84,11 @@ class Matrix:
     def _scores(self, query: "NDArray[np.float32]", places: "NDArray[np.int64]") -> "NDArray[np.float32]":
         import numpy as np
 
-        unit = query / (np.linalg.norm(query.astype(np.float64)) or 1.0)
-        unit = unit.astype(np.float32)
+        unit = (query / (np.linalg.norm(query.astype(np.float64)) or 1.0)).astype(np.float32)
         if len(places) <= _GATHERED * self.rows:
-            return self.vectors[places] @ unit
-        return (self.vectors[: self.rows] @ unit)[places]
+            return np.vecdot(self.vectors[places], unit)
+        # Not `@`: for so large a matrix it takes every core, and waits for them busily.
+        return np.vecdot(self.vectors[: self.rows], unit)[places]
 
 
 class Matrices:
