@@ -12,7 +12,7 @@ from shared.gateway.chat import ChatCall, ChatGateway
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.retrieval.filters import filter_of
-from shared.retrieval.search import Searcher
+from shared.retrieval.indexes import Search
 from shared.wire.chat import ChatEnvelope, Context, DataSourceParameters
 from shared.wire.replies import Relayed, Streamed
 from shared.wire.validation import json_of
@@ -28,7 +28,7 @@ _PASSAGES_SHARE = 0.5
 class ChatAnswers:
     gateway: ChatGateway
     catalogue: Catalogue
-    searcher: Searcher
+    searcher: Search
     clock: Clock
 
     async def complete(self, caller: Caller, envelope: ChatEnvelope, raw: bytes) -> Relayed | Streamed:
