@@ -98,7 +98,7 @@ class ParkedMessage(Shape):
 _SUBJECT = "/blobServices/default/containers/documents/blobs/"
 _BLOB_EVENTS = ("Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobRenamed")
 _ours: TypeAdapter[DocumentMessage | BlobMessage] = TypeAdapter(
-    Annotated[DocumentMessage | BlobMessage, Field(discriminator="kind")]
+    Annotated[DocumentMessage | BlobMessage, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
 )
 
 
