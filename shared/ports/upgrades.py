@@ -12,6 +12,6 @@ from collections.abc import Mapping
 from shared.wire.versions import Upgrades, unchanged
 
 UPGRADES: Mapping[str, Upgrades] = {
-    "DocumentRecord": (unchanged,),  # 2: `nudge`, `acl`, `inputs`, `fan_out`, `acl`, `inputs`
+    "DocumentRecord": (unchanged,),  # 2: `nudge`, `acl`, `inputs`, `fan_out`
 }
 """By the name of the type."""

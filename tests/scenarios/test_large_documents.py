@@ -29,8 +29,8 @@ async def deck(own_azurite: Azurite, upstream: ScriptedUpstream, tmp_path: Path)
 
 def embedded(deck: Deck) -> list[str]:
     """Every text that the model server was asked to embed for a document; a search asks for one at a time."""
-    calls = [call.body["input"] for call in deck.upstream.journal.of("embedding") if call.status == 200]
-    return [text for texts in calls if isinstance(texts, list) and len(texts) > 1 for text in texts]
+    calls: list[Any] = [call.body["input"] for call in deck.upstream.journal.of("embedding") if call.status == 200]
+    return [text for texts in calls if len(texts) > 1 for text in texts]
 
 
 async def test_a_manual_in_parts_survives_its_worker_is_cited_by_page_and_not_embedded_twice(deck: Deck) -> None:
@@ -70,6 +70,19 @@ async def test_a_text_in_parts_is_found_with_spans_of_the_whole_file(deck: Deck)
     (hit, *_) = await search(deck, store.id, "c06d2")
     assert "Rule 1746: the colour of gate 1746 is c06d2." in hit.content[0].text
     pages = await deck.client().vector_stores.files.content(file.id, vector_store_id=store.id)
-    parts = [part.text async for part in pages]
+    parts = [part.text or "" async for part in pages]
     assert len(parts) > len(text) / PART_BYTES
     assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+async def test_a_model_at_its_limit_delays_parts_as_long_as_it_says_and_spends_no_attempt(deck: Deck) -> None:
+    text = "".join(f"Rule {number}: the colour of gate {number} is c{number:04x}.\n" for number in range(300))
+    busy = 12  # more refusals in a row than a message has attempts
+    deck.upstream.script("embedding", Step(status=429, retry_after_s=1, times=busy))
+    store = await deck.client().vector_stores.create(name="busy")
+    file = await add(deck, store.id, "rules.txt", text.encode())
+    assert (file.status, file.last_error, file.progress["attempts"]) == ("completed", None, 0)
+    answers = [call.status for call in deck.upstream.journal.of("embedding")]
+    assert answers.count(429) == busy
+    texts = embedded(deck)
+    assert len(texts) == len(set(texts)), "what was embedded before a refusal was kept"
