@@ -21,15 +21,16 @@ _MAX_DEPTH = 6
 
 _LINES = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*|[^\n]+")
 _SENTENCES = re.compile(r".+?(?:[.!?\u2026][\"'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f\uff1b]|$)", re.DOTALL)
+_PHRASES = re.compile(r".{48,192}?(?=\s[b-df-hj-np-tv-zB-DF-HJ-NP-TV-Z])|.{1,192}(?=\s)|\s*\S+|\s+", re.DOTALL)
 _WORDS = re.compile(r"\s*\S+|\s+")
 _RUNS = re.compile(r".{1,32}(?:\u200d.|[\u0300-\u036f\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]){0,8}", re.DOTALL)
 _CHARACTERS = re.compile(r".", re.DOTALL)
-_LEVELS = (_LINES, _SENTENCES, _WORDS, _RUNS, _CHARACTERS)
+_LEVELS = (_LINES, _SENTENCES, _PHRASES, _WORDS, _RUNS, _CHARACTERS)
 """Ways to cut what is too large, from the best to the last."""
 
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\uff1b:][\"'\u201d\u2019)\]]*\s*\Z")
 _BLANK_LINE = re.compile(r"\n\s*\n\Z")
-_INSIDE, _WORD, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(6)
+_INSIDE, _WORD, _PHRASE, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(7)
 """How good a place is to cut. A heading of level n counts as _HEADING + 6 - n."""
 
 _ATOM = 4
@@ -140,7 +141,7 @@ def _strength(level: int, before: str) -> int:
         if _BLANK_LINE.search(before[-_SEEN:]):
             return _PARAGRAPH
         return _SENTENCE if _SENTENCE_END.search(before[-_SEEN:]) else _LINE
-    return {1: _SENTENCE, 2: _WORD}.get(level, _INSIDE)
+    return (_SENTENCE, _PHRASE, _WORD, _INSIDE, _INSIDE)[level - 1]
 
 
 def _with_headings(atoms: Iterator[_Atom], headings: tuple[Heading, ...]) -> Iterator[_Atom]:

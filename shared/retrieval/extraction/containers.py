@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from zipfile import ZipInfo
 
 _ENCRYPTED = 1
+_MARKUP = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx", ".css")
+_TOTAL = 3
 
 
 def members(source: Source) -> "Sequence[ZipInfo]":
@@ -26,11 +28,21 @@ def members(source: Source) -> "Sequence[ZipInfo]":
 
 
 def check_members(source: Source, max_member_bytes: int) -> None:
-    """Raise DocumentError `invalid_file` for encryption, and for what would unpack to too much."""
+    """Raise DocumentError `invalid_file` for encryption, and for what would unpack to too much.
+
+    Pictures and sounds are not unpacked, so they may be of any size.
+    """
+    unpacked = 0
     for member in members(source):
         if member.flag_bits & _ENCRYPTED:
             raise DocumentError(f"{source.label} is encrypted; upload it without a password.", code="invalid_file")
-        if member.filename.endswith(".xml") and member.file_size > max_member_bytes:
-            size, most = mib(member.file_size), mib(max_member_bytes)
-            message = f"{source.label} unpacks to {size} in {member.filename!r}; {most} are allowed."
-            raise DocumentError(message, code="invalid_file")
+        if member.filename.endswith(_MARKUP):
+            unpacked += member.file_size
+            _check_size(source, f"{mib(member.file_size)} in {member.filename!r}", member.file_size, max_member_bytes)
+    _check_size(source, mib(unpacked), unpacked, max_member_bytes * _TOTAL)
+
+
+def _check_size(source: Source, what: str, size_bytes: int, most_bytes: int) -> None:
+    if size_bytes > most_bytes:
+        message = f"{source.label} unpacks to {what}; {mib(most_bytes)} are allowed."
+        raise DocumentError(message, code="invalid_file")

@@ -22,6 +22,7 @@ _SAMPLE_BYTES = 2**16
 _HEAD_BYTES = 4096
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_DECLARATION = re.compile(rb"""(?:charset|encoding|coding)\s*[=:]\s*["']?([A-Za-z][\w.:-]{1,30})""")
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _NO_TEXT = {"Cc", "Cn", "Co", "Cs"}
 _FEW = 20
@@ -44,16 +45,20 @@ def decode_as(data: bytes, encoding: str) -> str:
 def encoding_of(blocks: Iterable[bytes]) -> str:
     """The encoding of a text that comes in blocks, none of which is kept."""
     utf_8 = codecs.getincrementaldecoder("utf-8")()
-    before = b""
+    head = before = b""
     for block in blocks:
-        if not before and (known := _marked(block) or _unmarked(block[:_HEAD_BYTES])):
+        if not head and (known := _marked(block) or _unmarked(block[:_HEAD_BYTES])):
             return known
+        head = head or block[:_HEAD_BYTES]
         try:
             utf_8.decode(block)
         except UnicodeDecodeError as error:
-            return _code_page(before[-1000:] + block[max(0, error.start - 1000) : error.start + _SAMPLE_BYTES])
+            around = before[-1000:] + block[max(0, error.start - 1000) : error.start + _SAMPLE_BYTES]
+            return _declared(head, around) or _code_page(around)
         before = block
-    return "utf-8" if not utf_8.getstate()[0] else _code_page(before[-_SAMPLE_BYTES:])
+    if utf_8.getstate()[0]:
+        return _declared(head, before[-_SAMPLE_BYTES:]) or _code_page(before[-_SAMPLE_BYTES:])
+    return "utf-8"
 
 
 def unit_bytes(encoding: str) -> int:
@@ -85,6 +90,18 @@ def _reads(head: bytes, encoding: str, unit: int) -> bool:
     except UnicodeDecodeError:
         return False
     return bool(text) and all(char in "\n\r\t\f" or unicodedata.category(char) not in _NO_TEXT for char in text)
+
+
+def _declared(head: bytes, sample: bytes) -> str | None:
+    """What the text says of itself, as HTML, XML and source code do; browsers read Latin-1 as Windows-1252."""
+    if not (found := _DECLARATION.search(head)):
+        return None
+    try:
+        name = codecs.lookup(found[1].decode()).name
+        codecs.getincrementaldecoder(name)().decode(sample)
+    except (LookupError, UnicodeError):
+        return None
+    return "cp1252" if name in {"iso8859-1", "ascii"} else name
 
 
 def _code_page(sample: bytes) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 
 READERS = "shared.retrieval.extraction.readers"
 TYPES = "[Content_Types].xml"
+OASIS = "application/vnd.oasis.opendocument"
 OPEN_XML = "application/vnd.openxmlformats-officedocument"
 
 
@@ -26,7 +27,7 @@ class Format:
     @property
     def plain_beyond_limit(self) -> bool:
         """Whether a file too large for its reader still makes sense as plain text."""
-        return self.textual and self.reader != "html"
+        return self.textual and not self.mime
 
     @property
     def textual(self) -> bool:
@@ -35,28 +36,42 @@ class Format:
 
 PDF = Format("PDF", "pdf", ("pdf",), magic=b"%PDF-")
 HTML = Format("HTML", "html", ("html", "htm", "xhtml"), mime="text/html")
-TEXT = Format("plain text", "text", ("txt", "text", "log", "csv", "tsv", "jsonl"))
+TEXT = Format("plain text", "text", ("txt", "text", "log", "csv", "tsv", "jsonl", "xml"))
+EML = Format("EML", "mail", ("eml",), mime="message/rfc822")
+MSG = Format("MSG", "mail", ("msg",), magic=b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", mime="application/vnd.ms-outlook")
+NOTEBOOK = Format("Jupyter notebook", "office", ("ipynb",), mime="application/x-ipynb+json")
 
 FORMATS = (
     PDF,
     Format("DOCX", "office", ("docx", "docm"), members=(TYPES, "word/"), mime=f"{OPEN_XML}.wordprocessingml.document"),
-    Format("PPTX", "office", ("pptx", "pptm"), members=(TYPES, "ppt/"), mime=f"{OPEN_XML}.presentationml.presentation"),
+    Format("PPTX", "slides", ("pptx", "pptm"), members=(TYPES, "ppt/"), mime=f"{OPEN_XML}.presentationml.presentation"),
     Format("XLSX", "office", ("xlsx", "xlsm"), members=(TYPES, "xl/"), mime=f"{OPEN_XML}.spreadsheetml.sheet"),
+    Format("EPUB", "office", ("epub",), members=("META-INF/container.xml",), mime="application/epub+zip"),
+    Format("ODT", "office", ("odt",), members=("content.xml", "META-INF/manifest.xml"), mime=f"{OASIS}.text"),
+    Format("RTF", "office", ("rtf",), magic=b"{\\rtf", mime="application/rtf"),
+    MSG,
+    EML,
     HTML,
+    NOTEBOOK,
     Format("Markdown", "markdown", ("md", "markdown", "mdx")),
-    Format("JSON", "json", ("json", "geojson", "ipynb")),
+    Format("JSON", "json", ("json", "geojson")),
     TEXT,
 )
 
 ACCEPTED = f"{', '.join(each.name for each in FORMATS)} and source code are accepted."
 
-FOREIGN = (
+IMAGES = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
-    (b"RIFF", "a RIFF media file"),
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
+    (b"BM", "a bitmap image"),
+)
+"""What a person could read, and we cannot."""
+
+FOREIGN = (
+    (b"RIFF", "a RIFF media file"),
     (b"\x7fELF", "an executable"),
     (b"MZ\x90\x00", "an executable"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -64,8 +79,10 @@ FOREIGN = (
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
 )
-FOREIGN_TEXT = ((b"{\\rtf", "an RTF document"), (b"%!PS", "a PostScript file"))
+FOREIGN_TEXT = ((b"%!PS", "a PostScript file"),)
 """What is recognised only to be refused by its right name."""
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".emf", ".wmf", ".svg", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)

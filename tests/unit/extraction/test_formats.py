@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from shared.retrieval.extraction import Extracted, Extractor
+from tests.hostile import containers, outlook
 from tests.unit.extraction import files
 from tests.unit.extraction.processes import children, measured
 
@@ -104,6 +106,75 @@ async def test_slides_yield_their_titles_and_points(extractor: Extractor, tmp_pa
     assert [word in text(extracted) for word in ("Slide 1", "Point 1", "Slide 2", "Point 2")] == [True] * 4
 
 
+async def test_each_slide_is_a_page(extractor: Extractor, tmp_path: Path) -> None:
+    presentation = files.pptx.Presentation()
+    for number in range(1, 4):
+        slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+        slide.shapes.title.text = f"Slide {number}"
+        slide.placeholders[1].text = f"Point {number} of many. " * 60
+    presentation.save(str(tmp_path / "a.pptx"))
+    extracted = await extractor.extract(tmp_path / "a.pptx", "a.pptx")
+    assert extracted.pages == 3
+    found = [(passage.headings, passage.page_start, passage.page_end) for passage in extracted.passages]
+    assert found == [((f"Slide {number}",), number, number) for number in range(1, 4)]
+
+
+async def test_a_book_yields_its_chapters_as_headings(extractor: Extractor, tmp_path: Path) -> None:
+    (passage,) = (await read(extractor, tmp_path / "a.epub", containers.epub())).passages
+    assert (passage.headings, passage.text) == (("Loomings",), "# Loomings\n\nCall me Ishmael.")
+
+
+async def test_an_open_document_yields_its_text(extractor: Extractor, tmp_path: Path) -> None:
+    body = '<text:h text:outline-level="1">Loomings</text:h><text:p>Call me Ishmael.</text:p>'
+    (passage,) = (await read(extractor, tmp_path / "a.odt", containers.odt(body))).passages
+    assert (passage.headings, passage.text) == (("Loomings",), "# Loomings\n\nCall me Ishmael.")
+
+
+@pytest.mark.parametrize("name", ["a.eml", "a.txt", "a"])
+async def test_a_message_yields_its_subject_its_body_and_what_is_attached(
+    extractor: Extractor, tmp_path: Path, name: str
+) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"] = "Grüße", "Ann <ann@example.org>"
+    message.set_content("The café is open.", charset="iso-8859-1")
+    message.add_alternative("<p>The café <b>is</b> open.</p>", subtype="html")
+    message.add_attachment("Espresso: 2", filename="prices.txt")
+    (passage,) = (await read(extractor, tmp_path / name, message.as_bytes())).passages
+    assert passage.headings == ("Grüße",)
+    assert passage.text.count("café") == 1
+    assert passage.text.endswith("## prices.txt\n\nEspresso: 2")
+
+
+@pytest.mark.parametrize("charset", ["koi8-r", "windows-1251", "utf-8"])
+async def test_a_message_is_decoded_as_it_says(extractor: Extractor, tmp_path: Path, charset: str) -> None:
+    header = f"From: a@x.org\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\n"
+    content = f"{header}Content-Transfer-Encoding: 8bit\r\n\r\nСъешь же ещё".encode(charset)
+    assert text(await read(extractor, tmp_path / "a.eml", content)).endswith("Съешь же ещё")
+
+
+async def test_an_outlook_message_yields_its_subject_and_body(extractor: Extractor, tmp_path: Path) -> None:
+    content = outlook.message("Grüße", "The café is open.")
+    (passage,) = (await read(extractor, tmp_path / "a.msg", content)).passages
+    assert (passage.headings, passage.text) == (("Grüße",), "# Grüße\n\nThe café is open.")
+
+
+async def test_rich_text_yields_its_text(extractor: Extractor, tmp_path: Path) -> None:
+    content = rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}\f0 A {\b caf\'e9}, \u28450?\u23383?.\par Two.\par}"
+    assert text(await read(extractor, tmp_path / "a.rtf", content)) == "A **café**, 漢字.\n\nTwo."
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.json"])
+async def test_a_notebook_yields_its_cells_without_images(extractor: Extractor, tmp_path: Path, name: str) -> None:
+    output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "QUFB" * 99}}
+    code = {"cell_type": "code", "metadata": {}, "execution_count": 1, "source": ["print(1)"], "outputs": [output]}
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": ["# Sums\n", "In short."]}, code]
+    content = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    (passage,) = (await read(extractor, tmp_path / name, content)).passages
+    assert passage.headings == ("Sums",)
+    assert "print(1)" in passage.text
+    assert "QUFB" not in passage.text
+
+
 async def test_a_workbook_yields_a_table_under_the_name_of_its_sheet(extractor: Extractor, tmp_path: Path) -> None:
     extracted = await extractor.extract(files.workbook(tmp_path / "a.xlsx"), "a.xlsx")
     assert extracted.passages[0].headings == ("Prices",)
@@ -180,6 +251,10 @@ async def test_text_is_decoded_whatever_its_encoding(extractor: Extractor, tmp_p
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [
+        ("utf-16-le", "Съешь же ещё этих мягких французских булок."),
+        ("utf-32-be", "Съешь же ещё этих мягких французских булок."),
+        ("koi8_r", "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5),
+        ("euc_kr", "안녕하세요 여러분 반갑습니다. 오늘은 날씨가 참 좋네요. 산책을 갑시다. " * 5),
         ("utf-16-be", "\ufeff你好世界"),
         ("cp1251", "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5),
         ("shift_jis", "これは日本語の文章です。文字コードを正しく判定できるでしょうか。" * 5),
@@ -189,6 +264,23 @@ async def test_text_is_decoded_whatever_its_encoding(extractor: Extractor, tmp_p
 async def test_other_scripts_are_decoded_too(extractor: Extractor, tmp_path: Path, encoding: str, words: str) -> None:
     extracted = await read(extractor, tmp_path / "a.txt", words.encode(encoding))
     assert text(extracted) == words.removeprefix("\ufeff").strip()
+
+
+@pytest.mark.parametrize(
+    ("declaration", "encoding"),
+    [
+        ('<?xml version="1.0" encoding="koi8-r"?>', "koi8_r"),
+        ("# -*- coding: mac_cyrillic -*-", "mac_cyrillic"),
+        ('<meta charset="iso-8859-5">', "iso8859_5"),
+        ("charset=utf-8", "cp1251"),
+        ("charset=unheard-of", "cp1251"),
+    ],
+)
+async def test_an_encoding_that_a_text_declares_is_believed_if_it_can_be(
+    extractor: Extractor, tmp_path: Path, declaration: str, encoding: str
+) -> None:
+    words = f"{declaration}\n" + "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 5
+    assert text(await read(extractor, tmp_path / "a.txt", words.encode(encoding))) == words.strip()
 
 
 async def test_bytes_that_no_code_page_has_are_shown_as_unknown(extractor: Extractor, tmp_path: Path) -> None:

@@ -34,10 +34,8 @@ async def refusal(extractor: Extractor, path: Path, content: bytes | None = None
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
-        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
-        ("scan.pdf", b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01", "a JPEG image"),
         ("a.txt", b"\x7fELF\x02\x01\x01" + bytes(9), "an executable"),
-        ("a.rtf", b"{\\rtf1\\ansi Hello}", "an RTF document"),
+        ("a.ps", b"%!PS-Adobe-3.0", "a PostScript file"),
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "in an old binary Office format"),
         ("a.bin", bytes(range(256)) * 9, "binary, in no format that we know"),
         ("a.csv", bytes(5000), "binary, in no format that we know"),
@@ -51,13 +49,28 @@ async def test_an_unsupported_file_is_called_by_its_right_name(
     assert message.startswith(f"{name!r} is {kind}. PDF, DOCX")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
+        ("scan.pdf", b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01", "a JPEG image"),
+    ],
+)
+async def test_an_image_needs_ocr(extractor: Extractor, tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    assert await refusal(extractor, tmp_path / name, content) == (
+        "needs_ocr",
+        f"{name!r} is {kind}: it needs OCR before it can be indexed.",
+    )
+
+
 async def test_a_zip_archive_is_unsupported_even_if_it_holds_documents(extractor: Extractor, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("word/notes.txt", "hello")
     assert await refusal(extractor, tmp_path / "a.zip") == (
         "unsupported_file",
         "'a.zip' is a ZIP archive. "
-        "PDF, DOCX, PPTX, XLSX, HTML, Markdown, JSON, plain text and source code are accepted.",
+        "PDF, DOCX, PPTX, XLSX, EPUB, ODT, RTF, MSG, EML, HTML, Jupyter notebook, Markdown, JSON, plain text and "
+        "source code are accepted.",
     )
 
 

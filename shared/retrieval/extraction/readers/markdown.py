@@ -16,8 +16,8 @@ def read(source: Source, limits: Limits) -> Document:
     return with_headings(text_of(source, limits))
 
 
-def with_headings(text: str) -> Document:
-    return Document(text, headings=tuple(_headings(text)))
+def with_headings(text: str, page_starts: tuple[int, ...] = ()) -> Document:
+    return Document(text, page_starts, tuple(_headings(text)))
 
 
 def _headings(text: str) -> Iterator[Heading]:
