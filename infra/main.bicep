@@ -76,6 +76,9 @@ param embeddingModelVersion string = '1'
 @maxValue(4096)
 param embeddingDimensions int = 1536
 
+@description('Indexes of further embedding models, beside the first: objects with a name and the dimensions of the vectors.')
+param furtherIndexes array = []
+
 @description('Capacity of the embedding deployment, in thousands of tokens a minute.')
 @minValue(1)
 param embeddingCapacity int = size == 'prod' ? 1000 : 120
@@ -165,6 +168,7 @@ module cosmos 'modules/cosmos.bicep' = {
     serverless: !production
     privateNetwork: privateNetwork
     dimensions: embeddingDimensions
+    furtherIndexes: furtherIndexes
     vectorIndex: vectorIndex
     chunksMaxThroughput: chunksMaxThroughput
     sharedMaxThroughput: sharedMaxThroughput

@@ -18,6 +18,9 @@ param privateNetwork bool
 @description('Length of the vectors. Fixed for the life of the container.')
 param dimensions int
 
+@description('Indexes of further embedding models: objects with a name and the dimensions of the vectors.')
+param furtherIndexes array
+
 @description('Kind of the vector index.')
 @allowed(['quantizedFlat', 'diskANN'])
 param vectorIndex string
@@ -77,6 +80,8 @@ var chunksContainer = {
   indexed: ['/kind/?', '/document/?', '/generation/?', '/open/?', '/readers/[]/?', '/attributes/*']
   ttl: 0
 }
+var further = [for one in furtherIndexes: { name: '${chunksContainer.name}-${one.name}', dimensions: one.dimensions }]
+var indexes = concat([{ name: chunksContainer.name, dimensions: dimensions }], further)
 var databaseName = 'flightdeck'
 var dataContributor = '00000000-0000-0000-0000-000000000002'
 var serverlessCapability = serverless ? [{ name: 'EnableServerless' }] : []
@@ -135,36 +140,38 @@ resource plain 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@20
   }
 ]
 
-resource chunks 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-10-15' = {
-  parent: database
-  name: chunksContainer.name
-  properties: {
-    options: serverless ? {} : { autoscaleSettings: { maxThroughput: chunksMaxThroughput } }
-    resource: {
-      id: chunksContainer.name
-      partitionKey: { paths: [chunksContainer.partitionKey], kind: 'Hash', version: 2 }
-      vectorEmbeddingPolicy: {
-        vectorEmbeddings: [
-          { path: '/embedding', dataType: 'float32', distanceFunction: 'cosine', dimensions: dimensions }
-        ]
-      }
-      fullTextPolicy: {
-        defaultLanguage: 'en-US'
-        fullTextPaths: [{ path: '/text', language: 'en-US' }]
-      }
-      indexingPolicy: {
-        indexingMode: 'consistent'
-        automatic: true
-        includedPaths: [for path in chunksContainer.indexed: { path: path }]
-        excludedPaths: [{ path: '/*' }, { path: '/embedding/*' }]
-        vectorIndexes: [
-          { path: '/embedding', type: vectorIndex, vectorIndexShardKey: [chunksContainer.partitionKey] }
-        ]
-        fullTextIndexes: [{ path: '/text' }]
+resource chunks 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-10-15' = [
+  for one in indexes: {
+    parent: database
+    name: one.name
+    properties: {
+      options: serverless ? {} : { autoscaleSettings: { maxThroughput: chunksMaxThroughput } }
+      resource: {
+        id: one.name
+        partitionKey: { paths: [chunksContainer.partitionKey], kind: 'Hash', version: 2 }
+        vectorEmbeddingPolicy: {
+          vectorEmbeddings: [
+            { path: '/embedding', dataType: 'float32', distanceFunction: 'cosine', dimensions: one.dimensions }
+          ]
+        }
+        fullTextPolicy: {
+          defaultLanguage: 'en-US'
+          fullTextPaths: [{ path: '/text', language: 'en-US' }]
+        }
+        indexingPolicy: {
+          indexingMode: 'consistent'
+          automatic: true
+          includedPaths: [for path in chunksContainer.indexed: { path: path }]
+          excludedPaths: [{ path: '/*' }, { path: '/embedding/*' }]
+          vectorIndexes: [
+            { path: '/embedding', type: vectorIndex, vectorIndexShardKey: [chunksContainer.partitionKey] }
+          ]
+          fullTextIndexes: [{ path: '/text' }]
+        }
       }
     }
   }
-}
+]
 
 // The data plane is not Azure RBAC: these are Cosmos DB's own assignments, for items of this database only.
 resource dataRoles 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = [

@@ -167,7 +167,7 @@ class TestCosmos:
         assert "excludedPaths: [{ path: '/*' }, { path: '/embedding/*' }]" in source
         (vector,) = passages["vectorEmbeddingPolicy"]["vectorEmbeddings"]
         shape = ", ".join(f"{name}: '{vector[name]}'" for name in ("path", "dataType", "distanceFunction"))
-        assert f"{{ {shape}, dimensions: dimensions }}" in source
+        assert f"{{ {shape}, dimensions: one.dimensions }}" in source
         assert passages["indexingPolicy"]["fullTextIndexes"] == [{"path": "/text"}]
         assert "fullTextIndexes: [{ path: '/text' }]" in source
 
