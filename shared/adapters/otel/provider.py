@@ -5,10 +5,6 @@ exporter is there. Making Azure Monitor's takes half a second, and waits until t
 Both are ours alone, not OpenTelemetry's global ones: what SDKs and web frameworks would record by themselves stays out.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -23,15 +19,11 @@ QUEUE = 2048
 _SCOPE = "flightdeck"
 
 
-@dataclass(frozen=True, slots=True)
-class Telemetry:
-    """What was started, to be ended by whoever started it."""
+def start(exporters: Exporters, *, ratio: float, span_delay_s: float = 5, metric_interval_s: float = 60) -> None:
+    """Record from now on; of the traces that begin with us this share, of others what their caller decided.
 
-    stop: Callable[[], None]
-
-
-def start(exporters: Exporters, *, ratio: float, span_delay_s: float = 5, metric_interval_s: float = 60) -> Telemetry:
-    """Record from now on; of the traces that begin with us this share, of others what their caller decided."""
+    What is still waiting when the process ends is sent then.
+    """
     resource = Resource.create({"service.name": _SCOPE})
     tracers = TracerProvider(
         sampler=ParentBasedTraceIdRatio(ratio),
@@ -39,9 +31,10 @@ def start(exporters: Exporters, *, ratio: float, span_delay_s: float = 5, metric
         shutdown_on_exit=True,
         span_limits=SpanLimits(max_attribute_length=1024),
     )
-    delay_ms: Any = span_delay_s * 1000
     tracers.add_span_processor(
-        BatchSpanProcessor(LateSpanExporter(exporters.spans), max_queue_size=QUEUE, schedule_delay_millis=delay_ms)
+        BatchSpanProcessor(
+            LateSpanExporter(exporters.spans), max_queue_size=QUEUE, schedule_delay_millis=span_delay_s * 1000
+        )
     )
     reader = PeriodicExportingMetricReader(
         LateMetricExporter(exporters.metrics), export_interval_millis=metric_interval_s * 1000
@@ -50,11 +43,3 @@ def start(exporters: Exporters, *, ratio: float, span_delay_s: float = 5, metric
     spans.record(tracers.get_tracer(_SCOPE))
     measures.measure(meters.get_meter(_SCOPE))
     logs.carry_trace_ids()
-
-    def stop() -> None:
-        spans.record(None)
-        measures.measure(None)
-        tracers.shutdown()
-        meters.shutdown()
-
-    return Telemetry(stop)

@@ -88,8 +88,7 @@ def test_azure_monitors_exporters_are_made_with_the_apps_identity(client_id: str
     made = f"""
 from shared.adapters.otel import exporters
 both = exporters.azure_monitor({INSIGHTS!r}, {client_id})
-print(type(both.spans()).__name__, type(both.metrics()).__name__, flush=True)
-import os; os._exit(0)
+print(type(both.spans()).__name__, type(both.metrics()).__name__)
 """
     assert run(made) == ["AzureMonitorTraceExporter", "AzureMonitorMetricExporter"]
 
