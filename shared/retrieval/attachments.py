@@ -18,6 +18,7 @@ from shared.ports.records import (
     VectorStoreRecord,
     document_id,
 )
+from shared.retrieval.access import as_seen, readable
 from shared.retrieval.first_sight import new_document
 from shared.retrieval.inputs import Inputs, digest, from_attributes
 from shared.retrieval.listing import Walk, page_of, route_of, walk
@@ -73,17 +74,17 @@ class Attachments:
             return document.state != "deleted" and query.filter in (None, STATUS[document.state])
 
         found, has_more = await page_of(self.documents, caller.tenant, route, query.limit, wanted)
-        return list_page([attached_file(document) for document in found], has_more)
+        return list_page([attached_file(as_seen(document, caller)) for document in found], has_more)
 
     async def retrieve(self, caller: Caller, store_id: str, file_id: str) -> AttachedFile:
-        return attached_file((await self._present(caller.tenant, store_id, file_id)).value)
+        document = (await self._present(caller.tenant, store_id, file_id)).value
+        return attached_file(as_seen(document, caller))
 
     async def content(self, caller: Caller, store_id: str, file_id: str) -> FileContentPage:
         """The text as it is searched, less what the caller may not read."""
         document = (await self._present(caller.tenant, store_id, file_id)).value
         chunks = await self.chunks.list(caller.tenant, store_id, document.id)
-        readable = [c for c in chunks if not c.acl or not set(c.acl).isdisjoint(caller.principals)]
-        return FileContentPage(data=[TextContent(text=chunk.text) for chunk in readable])
+        return FileContentPage(data=[TextContent(text=chunk.text) for chunk in chunks if readable(chunk.acl, caller)])
 
     async def retry(self, caller: Caller, store_id: str, file_id: str) -> AttachedFile:
         """Index the file anew, whatever became of it: a failure is forgotten, what is ready is made again, and what is

@@ -1,7 +1,7 @@
 """Walking lists of records: all of them, or one page of those that pass a test."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.ports.records import Record, Records, Stored
 from shared.wire.lists import ListQuery
@@ -21,6 +21,12 @@ class Walk:
     @property
     def backwards(self) -> bool:
         return self.after is None and self.before is not None
+
+    def beyond(self, ids: Sequence[str]) -> "Walk":
+        """The rest of the way, after a page of these."""
+        if not ids:
+            return self
+        return replace(self, before=ids[0]) if self.backwards else replace(self, after=ids[-1])
 
 
 async def walk[T: Record](

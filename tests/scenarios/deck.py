@@ -27,12 +27,20 @@ from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parents[2]
 PEPPER = "a pepper for tests"
-KEYS = {"acme": "fd_test_acme_0123456789", "other": "fd_test_other_0123456789"}
+KEYS = {
+    "acme": "fd_test_acme_0123456789",
+    "other": "fd_test_other_0123456789",
+    "acme-hr": "fd_test_acme_hr_0123456789",
+    "acme-hr-boss": "fd_test_acme_boss_0123456789",
+    "acme-nobody": "fd_test_acme_nobody_0123456789",
+}
+HOLDERS = {"acme-hr": ["hr"], "acme-hr-boss": ["hr", "boss"], "acme-nobody": list[str]()}
+"""The principals of the keys of tenant `acme` that have others than its staff."""
 
 
 @dataclass
 class Deck:
-    """A running product. `acme` and `other` are two tenants with a key each."""
+    """A running product. `acme` and `other` are two tenants; `acme` has a key for each of `HOLDERS`, too."""
 
     host: Host
     upstream: ScriptedUpstream
@@ -105,7 +113,7 @@ async def _started(
     folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str], app_dir: Path, python: str
 ) -> AsyncIterator[Deck]:
     keys = folder / "keys.json"
-    keys.write_text(json.dumps([_key(tenant, secret) for tenant, secret in KEYS.items()]))
+    keys.write_text(json.dumps([_key(name, secret) for name, secret in KEYS.items()]))
     env = {
         "FLIGHTDECK_MODELS": json.dumps(catalogue(upstream)),
         "FLIGHTDECK_KEYS_FILE": str(keys),
@@ -164,6 +172,7 @@ def catalogue(upstream: ScriptedUpstream) -> dict[str, Any]:
     }
 
 
-def _key(tenant: str, secret: str) -> dict[str, Any]:
+def _key(name: str, secret: str) -> dict[str, Any]:
     digest = hmac.digest(PEPPER.encode(), secret.encode(), hashlib.sha256).hex()
-    return {"id": f"key-{tenant}", "hmac": digest, "tenant": tenant, "principals": [f"{tenant}-staff"]}
+    principals = HOLDERS.get(name, [f"{name}-staff"])
+    return {"id": f"key-{name}", "hmac": digest, "tenant": name.split("-")[0], "principals": principals}

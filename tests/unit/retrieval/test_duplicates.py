@@ -8,7 +8,7 @@ from shared.retrieval.duplicates import first_of_each
 
 POLICY = (
     "Employees of the Berlin office are entitled to twenty five days of paid vacation in each calendar year, to be "
-    "taken before the end of March of the year that follows, unless their manager has agreed in writing to something else. "
+    "taken before the end of March of the year that follows, unless their manager has agreed in writing to another. "
     "Whoever leaves within the year is paid for the days that are left over."
 )
 
