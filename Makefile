@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
-BENCHMARKS := overhead cold_start local_host ingestion search
+BENCHMARKS := overhead cold_start local_host ingestion search retrieval_quality
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 

@@ -1,0 +1,210 @@
+"""How well search finds: nDCG@10 and recall@10 of words, of meaning and of both, in many languages.
+
+`python -m benchmarks.retrieval_quality [--languages C,de,...] [--check] [--update-docs]`. The product's own chunking,
+store and searcher, with local mode's embedding model; questions and pages of `handbook.py`. Takes about fifteen
+minutes, most of it embedding. `--check` fails where hybrid search is worse than one of its halves. Without apt there is
+a message and nothing else.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import corpus, handbook
+from benchmarks.handbook import LANGUAGES, Page
+from benchmarks.quality import ndcg, recall
+from benchmarks.report import machine, publish, table
+from local.models import catalogue
+from local.models.__main__ import prepare
+from local.models.embedding import Embedder
+from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.sqlite.chunks import SqliteChunks
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.system import SystemClock
+from shared.ports.chunks import Chunk
+from shared.ports.keys import Caller
+from shared.ports.models import Embeddings
+from shared.ports.records import VectorStoreRecord
+from shared.ports.usage import Source
+from shared.retrieval.chunking import passages
+from shared.retrieval.embedding import embedded_text
+from shared.retrieval.extraction.readers.markdown import with_headings
+from shared.retrieval.fusion import Weights
+from shared.retrieval.languages import languages_of
+from shared.retrieval.search import Searcher
+
+_CALLER = Caller("acme", "key-1")
+_STORE = "vs_help"
+_CHUNK_TOKENS = 512
+_COUNT = 10
+_PASSAGES = 20
+_CANDIDATES = 80
+_NOISE = 0.005
+_WAYS = ("words", "meaning", "equal weights", "hybrid")
+
+
+class _Local:
+    """Implements `Embedder` with local mode's model; what was embedded once is remembered."""
+
+    def __init__(self, model: Embedder) -> None:
+        self._model = model
+        self._known: dict[str, tuple[float, ...]] = {}
+
+    async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
+        del caller, source
+        return Embeddings(tuple(self.vector(text) for text in texts), 0)
+
+    def vector(self, text: str) -> tuple[float, ...]:
+        if text not in self._known:
+            self._known[text] = tuple(self._model.embed(text).vector.tolist())
+        return self._known[text]
+
+
+@dataclass(slots=True)
+class _Scores:
+    """One way of searching, a value a question."""
+
+    ndcg: list[float] = field(default_factory=list[float])
+    recall: list[float] = field(default_factory=list[float])
+
+    def add(self, ranked: Sequence[str], wanted: str) -> None:
+        self.ndcg.append(ndcg(ranked, {wanted: 1}, _COUNT))
+        self.recall.append(recall(ranked, {wanted}, _COUNT))
+
+    def mean(self, measure: str) -> float:
+        values: list[float] = getattr(self, measure)
+        return sum(values) / len(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    language: str
+    pages: int
+    scores: dict[str, _Scores]
+
+    def ndcg(self, way: str) -> float:
+        return self.scores[way].mean("ndcg")
+
+    @property
+    def lost(self) -> float:
+        """By how much hybrid search is worse than the better of its halves; negative where it is better."""
+        return max(self.ndcg("words"), self.ndcg("meaning")) - self.ndcg("hybrid")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval_quality", description=__doc__)
+    parser.add_argument("--languages", default=",".join(LANGUAGES), help="folders of the help, as in handbook.py")
+    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
+    parser.add_argument("--update-docs", action="store_true", help="write the section of docs/benchmarks.md")
+    arguments = parser.parse_args()
+    try:
+        results = asyncio.run(_run(arguments.languages.split(",")))
+    except corpus.NoAptError as error:
+        print(f"Skipped: {error}")
+        return
+    publish("retrieval-quality", _section(results), update_docs=arguments.update_docs)
+    if arguments.check and (missed := _missed(results)):
+        raise SystemExit("Missed: " + "; ".join(missed))
+
+
+async def _run(languages: Sequence[str]) -> list[_Result]:
+    _, model, tokenizer = prepare()
+    embedder = _Local(Embedder(model, tokenizer))
+    results: list[_Result] = []
+    for language in languages:
+        with tempfile.TemporaryDirectory(prefix="flightdeck-bench-") as folder:
+            results.append(await _measure(LANGUAGES[language], handbook.pages(language), embedder, Path(folder)))
+        print(f"{LANGUAGES[language]} done", flush=True)
+    return results
+
+
+async def _measure(language: str, pages: Sequence[Page], embedder: _Local, folder: Path) -> _Result:
+    database = SqliteDatabase(folder / "quality.db")
+    chunks = SqliteChunks(database, dimensions=catalogue.DIMENSIONS, embedding_model=catalogue.EMBEDDING)
+    for page in pages:
+        await chunks.put(_chunks(page, embedder))
+        await chunks.publish(_CALLER.tenant, _STORE, page.name, 1)
+    stores = MemoryRecords(VectorStoreRecord)
+    await stores.create(VectorStoreRecord(_STORE, _CALLER.tenant, "help", SystemClock().now()))
+    searcher = Searcher(stores, chunks, embedder, languages=languages_of(catalogue.LANGUAGES))
+    scores = {way: _Scores() for way in _WAYS}
+    for page in pages:
+        for way, ranked in (await _ranked(searcher, chunks, page.question, embedder)).items():
+            scores[way].add(ranked, page.name)
+    await database.close()
+    return _Result(language, len(pages), scores)
+
+
+async def _ranked(searcher: Searcher, chunks: SqliteChunks, question: str, embedder: _Local) -> dict[str, list[str]]:
+    """Documents, best first, by each way. The halves are the lists of the store, as the searcher gets them."""
+    vector = embedder.vector(question)
+    halves = await chunks.search(_CALLER.tenant, _STORE, vector=vector, text=question, principals=(), limit=_CANDIDATES)
+    hybrid = await searcher.search(_CALLER, [_STORE], question, limit=_PASSAGES)
+    equal = await searcher.search(_CALLER, [_STORE], question, limit=_PASSAGES, weights=Weights())
+    return {
+        "words": _distinct(chunk.document_id for chunk, _ in halves.by_text),
+        "meaning": _distinct(chunk.document_id for chunk, _ in halves.by_vector),
+        "equal weights": _distinct(passage.document_id for passage in equal),
+        "hybrid": _distinct(passage.document_id for passage in hybrid),
+    }
+
+
+def _chunks(page: Page, embedder: _Local) -> list[Chunk]:
+    return [
+        Chunk(
+            id=hashlib.sha256(f"{page.name}\n{ordinal}".encode()).hexdigest(),
+            tenant=_CALLER.tenant,
+            store_id=_STORE,
+            document_id=page.name,
+            file_id=page.name,
+            filename=page.name,
+            generation=1,
+            ordinal=ordinal,
+            text=passage.text,
+            embedding=embedder.vector(embedded_text(passage)),
+            tokens=passage.tokens,
+            char_start=passage.char_start,
+            char_end=passage.char_end,
+            headings=passage.headings,
+        )
+        for ordinal, passage in enumerate(passages(with_headings(page.text), _CHUNK_TOKENS))
+    ]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _missed(results: Sequence[_Result]) -> list[str]:
+    return [f"hybrid is {one.lost:.3f} under the better half in {one.language}" for one in results if one.lost > _NOISE]
+
+
+def _section(results: Sequence[_Result]) -> str:
+    missed = _missed(results)
+    parts = [
+        f"nDCG@{_COUNT} over documents, in brackets recall@{_COUNT}; one relevant page a question. Target: hybrid at "
+        f"or above both of its halves, less {_NOISE} of noise, in every language."
+        + (f" Missed: {'; '.join(missed)}." if missed else " Met in every language."),
+        table(
+            ("language", "pages", "words (BM25)", "meaning (MiniLM)", "fused with equal weights", "**hybrid**"),
+            _rows(results),
+        ),
+    ]
+    return "\n\n".join([*parts, machine()])
+
+
+def _rows(results: Sequence[_Result]) -> list[list[object]]:
+    return [[one.language, one.pages, *(_cell(one, way) for way in _WAYS)] for one in results]
+
+
+def _cell(result: _Result, way: str) -> str:
+    shown = f"{result.ndcg(way):.3f} ({result.scores[way].mean('recall'):.3f})"
+    return f"**{shown}**" if way == "hybrid" else shown
+
+
+if __name__ == "__main__":
+    main()
