@@ -53,6 +53,20 @@ async def test_a_failing_message_is_tried_so_often_and_then_parked(host: Host, a
     await eventually(lambda: _is_empty(account, "shared-jobs"))
 
 
+async def test_a_message_that_was_tried_too_often_already_is_parked_and_not_run(
+    start_host: StartHost, account: Account, own_notes: Notes, prefix: str
+) -> None:
+    await account.send(f"{prefix}jobs", "note tired")
+    queue = account.queues.get_queue_client(f"{prefix}jobs")
+    for _ in range(3):
+        message = await queue.receive_message()
+        assert message is not None
+        await queue.update_message(message, visibility_timeout=0)
+    await start_host()
+    await own_notes.wait("poison", "note tired")
+    assert not own_notes.of("job")
+
+
 async def test_a_message_that_is_not_base64_is_parked_as_it_is(host: Host, account: Account) -> None:
     await account.send("shared-described", "not base64!", raw=True)
     await account.queues.get_queue_client("shared-described-poison").create_queue()
