@@ -20,7 +20,8 @@ if nothing had been; it runs with smaller limits, so that it is quick.
 
 A file is read by a child process that may use 1 GiB of address space, 20 s of processor time and 1 s more for each MiB
 of the file, and 55 s in all. One that runs out of memory or time has a second try, alone in a new child; processor time
-is the same in every child, and has none. The seconds are those of a laptop with two cores, second tries included.
+is the same in every child, and has none. The seconds were measured
+on two cores that other work kept busy, second tries included.
 
 `ready` stands for hostile content without effect: entities that are neither multiplied nor looked up, members that are
 never unpacked, sizes that nobody believes.

@@ -4,6 +4,8 @@ import random
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.adapters.tokens import O200kTokens
 from shared.retrieval.chunking import passages
@@ -87,3 +89,9 @@ def test_an_edit_changes_only_the_passages_around_it() -> None:
     after = [passage.text for passage in passages(Document("".join(paragraphs)), 512)]
     assert sum(text not in before for text in after) <= 2
     assert all(one != other for one, other in pairwise(after))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(ALPHABET) | st.text(max_size=9), max_size=300), st.sampled_from([8, 40, 512]))
+def test_whatever_the_text_its_passages_are_exact(pieces: list[str], max_tokens: int) -> None:
+    check(Document("".join(pieces)), max_tokens)
