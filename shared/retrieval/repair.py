@@ -99,8 +99,14 @@ class Repair:
 def _differs(document: DocumentRecord, blob_etag: str | None, now: datetime) -> bool:
     """Whether the record is not what the last message about this version of the blob would have left."""
     if STATUS[document.state] == "in_progress":
-        return (document.claimed_until or document.created_at) + _PATIENCE < now
+        return _last_moved(document) + _PATIENCE < now
     return document.blob_etag != blob_etag
+
+
+def _last_moved(document: DocumentRecord) -> datetime:
+    if document.claimed_until is not None:
+        return document.claimed_until
+    return document.created_at if document.fan_out is None else document.fan_out.moved_at
 
 
 def _may_be_nudged(document: DocumentRecord, blob_etag: str | None, now: datetime) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import OverloadedError, PlatformError
 from shared.ports.blobs import DOCUMENTS, BlobPage
-from shared.ports.records import LastError
+from shared.ports.records import FanOut, LastError
 from shared.wire.vector_stores import VectorStoreBody
 from tests.unit.retrieval.world import CALLER, TENANT, Fuse, Killed, Meanwhile, World
 
@@ -145,6 +145,19 @@ class TestLostMessages:
         await change(world, state="embedding", claim="other", claimed_until=until)
         await go_round(world)
         assert waiting(world) == 0
+
+    async def test_a_large_document_is_left_alone_while_its_parts_arrive(self) -> None:
+        world = World()
+        await world.drop("acme/kb/a.txt", "a text")
+        await world.settle()
+        world.clock.advance(3600)
+        fan_out = FanOut(parts=9, content_hash="", inputs="", moved_at=world.clock.now())
+        await change(world, state="embedding", fan_out=fan_out)
+        await go_round(world)
+        assert waiting(world) == 0
+        world.clock.advance(3600)
+        await go_round(world)
+        assert waiting(world) == 1
 
     async def test_a_nudge_is_given_time_before_the_next(self) -> None:
         world = World()
