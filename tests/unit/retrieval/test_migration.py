@@ -298,3 +298,18 @@ async def test_after_the_switch_nothing_is_walked_any_more(place: Place) -> None
     before = (await place.cursors.get("_system", "migrate_embeddings")).etag
     await place.migrate()
     assert (await place.cursors.get("_system", "migrate_embeddings")).etag == before
+
+
+async def test_two_indexes_read_as_the_first_and_are_dropped_as_one(place: Place) -> None:
+    process = place.process(OLD, NEW)
+    await process.index("a", "quince", 2)
+    assert await process.chunks.standing(TENANT, "s", "s:a") == await place.old.standing(TENANT, "s", "s:a")
+    assert await place.new.standing(TENANT, "s", "s:a") == await place.old.standing(TENANT, "s", "s:a")
+    assert list(await process.chunks.unswept(TENANT, "s")) == []
+    listed = await process.chunks.list(TENANT, "s", "s:a")
+    assert [len(one.embedding) for one in listed] == [OLD.dimensions] * 2
+    found = await process.chunks.search(TENANT, "s", vector=listed[0].embedding, text="quince", principals=(), limit=1)
+    assert found.by_vector[0][0].document_id == "s:a"
+    await process.chunks.drop_store(TENANT, "s")
+    for chunks in (place.old, place.new):
+        assert list(await chunks.list(TENANT, "s", "s:a")) == []

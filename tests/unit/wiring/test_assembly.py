@@ -35,3 +35,27 @@ def test_two_embedding_models_need_a_choice() -> None:
     with pytest.raises(ConfigurationError, match="FLIGHTDECK_EMBEDDING_MODEL"):
         assemble(GOOD | models)
     assert assemble(GOOD | models | {"FLIGHTDECK_EMBEDDING_MODEL": "other"})
+
+
+def with_second(**fields: object) -> dict[str, str]:
+    second = EMBEDDING | {"deployments": [{"id": "c", "endpoint": "http://127.0.0.1/v1", "model": "m"}]} | fields
+    models = {"chat": CHAT, "embedding": EMBEDDING, "second": second}
+    settings = {"FLIGHTDECK_EMBEDDING_MODEL": "embedding", "FLIGHTDECK_EMBEDDING_MODEL_NEXT": "second"}
+    return GOOD | {"FLIGHTDECK_MODELS": json.dumps(models)} | settings
+
+
+async def test_a_next_embedding_model_needs_an_index_of_its_own(tmp_path: object) -> None:
+    with pytest.raises(ConfigurationError, match="in the same index ''"):
+        assemble(with_second())
+    store = {"FLIGHTDECK_STORE": f"sqlite:///{tmp_path}/store.db"}
+    platform = assemble(with_second(index="large") | store)
+    assert platform.migration is not None
+    await platform.close()
+    settled = assemble(with_second(index="large") | store | {"FLIGHTDECK_EMBEDDING_MODEL": "second"})
+    assert settled.migration is None
+    await settled.close()
+
+
+def test_a_next_embedding_model_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="FLIGHTDECK_EMBEDDING_MODEL_NEXT is 'third'"):
+        assemble(with_second(index="large") | {"FLIGHTDECK_EMBEDDING_MODEL_NEXT": "third"})
