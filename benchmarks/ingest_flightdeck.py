@@ -24,18 +24,16 @@ from shared.ports.models import Embeddings
 from shared.ports.queues import QueueName
 from shared.ports.records import DocumentRecord
 from shared.ports.usage import Source
-from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.extraction import Extractor
-from shared.retrieval.indexing import Indexer
-from shared.retrieval.languages import Languages
 from shared.retrieval.listing import Walk, walk
-from shared.wire.messages import BlobMessage, parse_document_event
+from shared.settings import PREFIX, STORAGE, Settings
+from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wiring import assembly
+from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.stores import Stores, open_stores
 
 _TENANT = "acme"
 _MODEL = "instant"
-_LEASE_S = 120.0
 _LOOK_AGAIN_S = 0.01
 _QUEUES = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
 _AT_ONCE = _QUEUES["batchSize"] + _QUEUES["newBatchThreshold"]
@@ -62,15 +60,15 @@ class _Side:
         self._blobs = MemoryBlobs()
         self._queues = MemoryQueues(self._clock)
         self._embedder = _Instant(vectors)
-        location = f"sqlite:///{folder / 'flightdeck.db'}"
-        self._stores = open_stores(location, _MODEL, DIMENSIONS, Identity())
+        self._settings = _settings(folder)
+        self._stores = open_stores(self._settings.store, Identity())
 
     async def bring_up_to_date(self, documents: Sequence[Path]) -> int:
         for path in documents:
             await self._upload(path)
         extractor = Extractor()
         try:
-            await self._work(self._indexer(extractor))
+            await self._work(self._handlers(extractor))
         finally:
             await extractor.close()
         return sum(document.chunks for document in await _documents(self._stores))
@@ -81,17 +79,25 @@ class _Side:
             await self._blobs.upload(DOCUMENTS, name, content)
         await self._queues.put("documents", BlobMessage(blob_name=name).model_dump_json().encode())
 
-    def _indexer(self, extractor: Extractor) -> Indexer:
-        passages = PassageEmbedder(self._embedder, self._stores.embeddings, EmbeddingSpace(_MODEL, DIMENSIONS))
-        indexing = assembly._Indexing(passages, extractor, _LEASE_S, Languages())
+    def _handlers(self, extractor: Extractor) -> dict[QueueName, Handle]:
+        models, embedder = embedding_models(self._settings), self._embedder
+        indexes = open_indexes(self._settings, models, self._stores, lambda _: embedder, self._clock)
+        indexing = assembly._Indexing(indexes, extractor, self._settings.lease_s)
         storage = assembly._Storage(self._queues, self._blobs)
-        return assembly._retrieval(self._stores, storage, self._embedder, indexing, self._clock).indexer
+        services = assembly._retrieval(self._stores, storage, indexing, self._clock)
 
-    async def _work(self, indexer: Indexer) -> None:
-        async def handle(message: Message) -> None:
-            await indexer.handle(parse_document_event(message.body), message.receipt.message_id)
+        async def index_document(message: Message) -> None:
+            await services.indexer.handle(parse_document_event(message.body), message.receipt.message_id)
 
-        await self._drain("documents", handle)
+        async def index_document_part(message: Message) -> None:
+            await services.parts.handle(parse_document_part(message.body), message.receipt.message_id)
+
+        return {"documents": index_document, "document-parts": index_document_part}
+
+    async def _work(self, handlers: dict[QueueName, Handle]) -> None:
+        """Every queue has its turn until all are empty."""
+        while any(self._queues.waiting(queue) for queue in handlers):
+            await asyncio.gather(*(self._drain(queue, handle) for queue, handle in handlers.items()))
 
     async def _drain(self, queue: QueueName, handle: Handle) -> None:
         """As the host and the consumer do, until nothing is left."""
@@ -110,6 +116,14 @@ class _Side:
         except CapacityError as error:
             await self._queues.put(queue, message.body, delay_s=error.retry_after_s or 1)
         await self._queues.delete(queue, message.receipt)
+
+
+def _settings(folder: Path) -> Settings:
+    """With a model and a storage that are named and never asked."""
+    deployment = {"id": _MODEL, "endpoint": "http://127.0.0.1:9/v1", "model": _MODEL}
+    models = {_MODEL: {"kind": "embedding", "dimensions": DIMENSIONS, "deployments": [deployment]}}
+    store = f"sqlite:///{folder / 'flightdeck.db'}"
+    return Settings.load({PREFIX + "STORE": store, PREFIX + "MODELS": json.dumps(models), STORAGE: "in memory"})
 
 
 async def _documents(stores: Stores) -> list[DocumentRecord]:
