@@ -52,7 +52,7 @@ class _Instant:
         return Embeddings(tuple(tuple(self._vectors.of(text)) for text in texts), sum(map(len, texts)) // 4)
 
 
-class _Side:
+class Side:
     """What outlives a worker: storage, queues and the store."""
 
     def __init__(self, folder: Path, vectors: InstantVectors) -> None:
@@ -132,7 +132,7 @@ async def _documents(stores: Stores) -> list[DocumentRecord]:
 
 def main() -> None:
     vectors = InstantVectors()
-    side = _Side(Path(sys.argv[1]), vectors)
+    side = Side(Path(sys.argv[1]), vectors)
     with asyncio.Runner() as runner:
         serve(lambda folder: runner.run(side.bring_up_to_date(sorted(folder.iterdir()))), vectors)
 
