@@ -18,7 +18,7 @@ from shared.ports.records import (
     VectorStoreRecord,
     document_id,
 )
-from shared.retrieval.access import as_seen, readable
+from shared.retrieval.access import Access, as_seen, readable
 from shared.retrieval.first_sight import new_document
 from shared.retrieval.inputs import Inputs, digest, from_attributes
 from shared.retrieval.listing import Walk, page_of, route_of, walk
@@ -47,7 +47,7 @@ class Attachments:
     async def attach(self, caller: Caller, store_id: str, body: AttachBody) -> AttachedFile:
         """Put a file into a store; again, after a failure, is to try again. Raise NotFoundError for either."""
         await self._store(caller, store_id)
-        return attached_file(await self.put(store_id, await self.file(caller, body.file_id), body.attributes))
+        return attached_file(await self.put(store_id, await self.file_to_read(caller, body.file_id), body.attributes))
 
     async def put(
         self, store_id: str, file: FileRecord, attributes: Mapping[str, Attribute] | None = None
@@ -124,6 +124,18 @@ class Attachments:
             return (await self.files.get(caller.tenant, file_id)).value
         except NotFoundError as error:
             raise NotFoundError(f"No file {file_id!r}.", param="file_id") from error
+
+    async def file_to_read(self, caller: Caller, file_id: str) -> FileRecord:
+        """A file that the caller may not read does not exist: its name is part of it, and whoever could put it into
+        another store, or give it other attributes, could open it to everyone. Raise NotFoundError."""
+        record = await self.file(caller, file_id)
+        if not await self.access.may_read(caller, record):
+            raise NotFoundError(f"No file {file_id!r}.", param="file_id")
+        return record
+
+    @property
+    def access(self) -> Access:
+        return Access(self.documents, self.blobs)
 
     async def _store(self, caller: Caller, store_id: str) -> None:
         try:

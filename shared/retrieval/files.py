@@ -7,7 +7,6 @@ from shared.ports.blobs import FILES, BlobProperties, Blobs
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.records import FileRecord, Records
-from shared.retrieval.access import Access
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.blob_names import upload_name
 from shared.retrieval.listing import page_of, route_of
@@ -49,15 +48,15 @@ class Files:
         page: list[FileRecord] = []
         while has_more and not page:
             found, has_more = await page_of(self.files, caller.tenant, route, query.limit)
-            page = await self._access.readable(caller, found)
+            page = await self.attachments.access.readable(caller, found)
             route = route.beyond([record.id for record in found])
         return list_page([file_object(record) for record in page], has_more)
 
     async def retrieve(self, caller: Caller, file_id: str) -> FileObject:
-        return file_object(await self._readable(caller, file_id))
+        return file_object(await self.attachments.file_to_read(caller, file_id))
 
     async def content(self, caller: Caller, file_id: str) -> Download:
-        record = await self._readable(caller, file_id)
+        record = await self.attachments.file_to_read(caller, file_id)
         blob = await self._head(record)
         return Download(
             content=self.blobs.read(record.container, record.blob_name),
@@ -76,17 +75,6 @@ class Files:
         except NotFoundError:
             return Deleted(id=file_id, object="file")
         return Deleted(id=file_id, object="file")
-
-    @property
-    def _access(self) -> Access:
-        return Access(self.attachments.documents, self.blobs)
-
-    async def _readable(self, caller: Caller, file_id: str) -> FileRecord:
-        """What may not be read does not exist: its name is part of it. Raise NotFoundError."""
-        record = await self.attachments.file(caller, file_id)
-        if not await self._access.may_read(caller, record):
-            raise NotFoundError(f"No file {file_id!r}.", param="file_id")
-        return record
 
     async def _head(self, record: FileRecord) -> BlobProperties:
         try:

@@ -39,7 +39,7 @@ class VectorStores:
     async def create(self, caller: Caller, body: VectorStoreBody) -> VectorStoreObject:
         """With a name that no store has yet, it is also fed by the folder of that name. Raise NotFoundError for a
         file that is missing; nothing is made then."""
-        files = [await self.attachments.file(caller, file_id) for file_id in dict.fromkeys(body.file_ids)]
+        files = [await self.attachments.file_to_read(caller, file_id) for file_id in dict.fromkeys(body.file_ids)]
         record = VectorStoreRecord(
             id=self.clock.new_id("vs_"),
             tenant=caller.tenant,

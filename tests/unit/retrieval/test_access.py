@@ -156,7 +156,8 @@ async def test_a_file_that_one_of_two_stores_restricts_is_restricted() -> None:
     file = await world.upload("policy")
     for name, attributes in (("a", {"acl": "hr"}), ("b", None)):
         store = await world.services.vector_stores.create(CALLER, VectorStoreBody(name=name))
-        await world.services.attachments.attach(CALLER, store.id, AttachBody(file_id=file.id, attributes=attributes))
+        body = AttachBody(file_id=file.id, attributes=attributes)
+        await world.services.attachments.attach(holder("hr"), store.id, body)
     assert (await world.services.files.retrieve(holder("hr"), file.id)).id == file.id
     with pytest.raises(NotFoundError):
         await world.services.files.retrieve(holder("nobody"), file.id)
@@ -164,6 +165,24 @@ async def test_a_file_that_one_of_two_stores_restricts_is_restricted() -> None:
     restricting = next(one.id for one in stores.data if one.name == "a")
     await world.services.attachments.detach(CALLER, restricting, file.id)
     assert (await world.services.files.retrieve(holder("nobody"), file.id)).id == file.id
+
+
+@pytest.mark.parametrize("who", HOLDERS)
+async def test_nobody_opens_a_document_that_he_may_not_read_by_attaching_it_anew(who: str) -> None:
+    world, store_id, files = await filled("attached")
+    mine = await world.services.vector_stores.create(holder(who), VectorStoreBody(name="mine"))
+    for target in (store_id, mine.id):
+
+        async def attach(file_id: str, target: str = target) -> None:
+            await world.services.attachments.attach(holder(who), target, AttachBody(file_id=file_id, attributes={}))
+
+        assert await _not_missing(attach, files) == MAY[who]
+
+    async def create(file_id: str) -> None:
+        await world.services.vector_stores.create(holder(who), VectorStoreBody(name="", file_ids=[file_id]))
+
+    world, store_id, files = await filled("attached")
+    assert await _not_missing(create, files) == MAY[who]
 
 
 async def test_a_dropped_blob_is_guarded_before_it_is_indexed() -> None:

@@ -79,7 +79,7 @@ async def test_a_drops_metadata_says_who_finds_it_and_by_what() -> None:
         (("hr", "legal"), "law")
     }
     assert (await found_by(world, CALLER), await found_by(world, HR) > 0) == (0, True)
-    attached = await world.services.attachments.retrieve(CALLER, document.store_id, document.file_id)
+    attached = await world.services.attachments.retrieve(HR, document.store_id, document.file_id)
     assert attached.attributes == {"department": "law", "acl": "hr,legal"}
 
 
@@ -116,11 +116,11 @@ async def test_attaching_a_ready_file_with_other_attributes_makes_a_new_generati
     await world.settle()
     given: list[dict[str, str | float | bool] | None] = [{"acl": "hr"}, {"acl": "hr"}, None]
     for attributes in given:
-        await world.services.attachments.attach(CALLER, store.id, AttachBody(file_id=file.id, attributes=attributes))
+        await world.services.attachments.attach(HR, store.id, AttachBody(file_id=file.id, attributes=attributes))
         await world.settle()
         document = await world.only_document()
         assert (document.generation, document.state, await found_by(world, CALLER)) == (2, "ready", 0)
-    await world.services.attachments.attach(CALLER, store.id, AttachBody(file_id=file.id, attributes={}))
+    await world.services.attachments.attach(HR, store.id, AttachBody(file_id=file.id, attributes={}))
     await world.settle()
     assert ((await world.only_document()).generation, await found_by(world, CALLER) > 0) == (3, True)
 
@@ -142,8 +142,8 @@ async def test_attaching_a_drop_elsewhere_neither_loosens_nor_changes_what_its_m
     file_id = (await world.only_document()).file_id
     other = await world.services.vector_stores.create(CALLER, VectorStoreBody(name="other"))
     with pytest.raises(InvalidRequestError):
-        await world.services.attachments.attach(CALLER, other.id, AttachBody(file_id=file_id, attributes={"a": 1}))
-    await world.services.attachments.attach(CALLER, other.id, AttachBody(file_id=file_id, attributes={}))
+        await world.services.attachments.attach(HR, other.id, AttachBody(file_id=file_id, attributes={"a": 1}))
+    await world.services.attachments.attach(HR, other.id, AttachBody(file_id=file_id, attributes={}))
     await world.settle()
     for caller, found in ((CALLER, False), (HR, True)):
         hits = await world.services.searcher.search(caller, [other.id], "shared words", limit=50)
