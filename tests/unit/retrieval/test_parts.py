@@ -381,3 +381,30 @@ async def test_any_order_of_events_parts_duplicates_and_crashes_ends_like_one_ru
     await asyncio.gather(*storm.begun)
     await world.settle()
     await assert_as_in_one_run(world, content)
+
+
+async def test_a_part_of_a_document_that_nobody_knows_is_done_with() -> None:
+    _, messages = await planned(big())
+    stranger = a_world()
+    await stranger.services.parts.handle(parse_document_part(messages[0].body), "m")
+    assert (stranger.embedder.texts, (await stranger.documents.list("acme")).items) == ([], ())
+
+
+async def test_the_content_of_a_document_in_parts_that_came_back_unchanged_is_not_read_again() -> None:
+    world, _ = await planned(big())
+    await world.settle()
+    before = await world.only_document()
+    await world.drop(NAME, big())
+    await world.settle()
+    after = await world.only_document()
+    assert (after.state, after.content_hash, after.chunks) == ("ready", before.content_hash, 20)
+    assert after.blob_etag != before.blob_etag
+    assert (len(world.embedder.texts), len(await world.visible(after))) == (20, 20)
+
+
+async def test_what_grew_small_again_is_made_in_one_run_and_leaves_nothing_of_its_parts() -> None:
+    world, _ = await planned(big())
+    await world.settle()
+    await world.drop(NAME, big(2, paragraphs=2))
+    await world.settle()
+    await assert_as_in_one_run(world, big(2, paragraphs=2))
