@@ -5,6 +5,7 @@ PlatformError
  |  - InvalidRequestError     400
  |  - ContextLengthError      400  context_length_exceeded
  |  - AuthenticationError     401
+ |  - PermissionDeniedError   403  the key is known, but lacks a scope
  |  - NotFoundError           404
  |  - ModelNotFoundError      404  model_not_found
  |  - MethodNotAllowedError   405
@@ -68,6 +69,13 @@ class ContextLengthError(RequestError):
 class AuthenticationError(RequestError):
     status = 401
     default_code = "invalid_api_key"
+
+
+class PermissionDeniedError(RequestError):
+    """The caller is known, and may not do this."""
+
+    status = 403
+    default_code = "missing_scope"
 
 
 class NotFoundError(RequestError):

@@ -1,4 +1,4 @@
-"""API keys in a JSON file: `[{"id", "hmac", "tenant", "principals"}]`, read once."""
+"""API keys in a JSON file: `[{"id", "hmac", "tenant", "principals", "scopes"}]`, read once."""
 
 import asyncio
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from shared.errors import NotFoundError
-from shared.ports.keys import ApiKey
+from shared.ports.keys import KeyRecord
 
-_keys: TypeAdapter[tuple[ApiKey, ...]] = TypeAdapter(tuple[ApiKey, ...])
+_keys: TypeAdapter[tuple[KeyRecord, ...]] = TypeAdapter(tuple[KeyRecord, ...])
 
 
 class KeyFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._by_hmac: dict[str, ApiKey] | None = None
+        self._by_hmac: dict[str, KeyRecord] | None = None
 
-    async def find(self, hmac: str) -> ApiKey:
+    async def find(self, hmac: str) -> KeyRecord:
         if self._by_hmac is None:
             content = b"[]" if self._path is None else await asyncio.to_thread(self._path.read_bytes)
             self._by_hmac = {key.hmac: key for key in _keys.validate_json(content)}

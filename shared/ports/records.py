@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from shared.ports.audit import AuditRecord
+from shared.ports.keys import KeyRecord
+
 MAX_RECORD_BYTES = 2_000_000
 """The largest item Cosmos DB stores (2 MB); every adapter holds to it, so that none is laxer than production."""
 
@@ -149,7 +152,17 @@ class IndexRecord:
     tenant: str = SYSTEM
 
 
-type Record = FileRecord | VectorStoreRecord | FolderRecord | DocumentRecord | TenantRecord | CursorRecord | IndexRecord
+type Record = (
+    FileRecord
+    | VectorStoreRecord
+    | FolderRecord
+    | DocumentRecord
+    | TenantRecord
+    | CursorRecord
+    | IndexRecord
+    | KeyRecord
+    | AuditRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from shared.errors import (
     PreconditionFailedError,
     TooLargeError,
 )
+from shared.ports.audit import AuditRecord
+from shared.ports.keys import KeyLimits, KeyRecord
 from shared.ports.records import (
     MAX_RECORD_BYTES,
     CursorRecord,
@@ -93,6 +95,19 @@ class TestOneRecord:
             FolderRecord("folder/with slash", "t", "v"),
             TenantRecord("acme"),
             CursorRecord("reconcile_documents", '{"after":"b"}'),
+            KeyRecord("key_1", "hmac", "t"),
+            KeyRecord(
+                "key_1",
+                "hmac",
+                "t",
+                principals=("user:ann", "staff"),
+                name="Ann's",
+                scopes=("models", "admin"),
+                limits=KeyLimits(requests=10),
+                created_at=AT,
+                expires_at=AT,
+            ),
+            AuditRecord("audit_1", "t", "api_key.created", AT, None, "other", "key_1", {"scopes": ("a", "b"), "n": 1}),
             document_record("d"),
             document_record(
                 "d",

@@ -12,9 +12,11 @@ import pytest
 from shared.adapters.sqlite import schema
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase, rows, transaction
+from shared.adapters.sqlite.keys import SqliteKeyIndex
 from shared.adapters.sqlite.records import SqliteRecords
 from shared.adapters.sqlite.usage import SqliteUsageLedger
 from shared.errors import PlatformError
+from shared.ports.keys import KeyPlace
 from shared.ports.records import DocumentRecord, FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, file_record
 
@@ -83,6 +85,8 @@ async def test_an_older_file_can_be_written(database: SqliteDatabase) -> None:
     assert await files.replace(old.value, if_match=old.etag) == await files.get("t", "file-1")
     await files.create(file_record("file-2"))
     assert len((await files.list("t")).items) == 2
+    await SqliteKeyIndex(database).put("hmac", KeyPlace("t", "key"))
+    assert await SqliteKeyIndex(database).find("hmac") == KeyPlace("t", "key")
 
 
 async def test_many_that_open_an_older_file_at_once_all_succeed(path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-RECORDS, CHUNKS, USAGE, LIMITS, CACHE = "records", "chunks", "usage", "limits", "cache"
+RECORDS, CHUNKS, USAGE, LIMITS, API_KEYS, CACHE = "records", "chunks", "usage", "limits", "api_keys", "cache"
 
 EVENT_TTL_S = 40 * 86400
 """Longer than a message may wait in a queue and be replayed from poison, so that a replay still meets its event."""
@@ -72,5 +72,6 @@ CONTAINERS = (
         default_ttl_s=_KEEP_UNLESS_TOLD,
     ),
     Container(LIMITS, "/scope", (), default_ttl_s=_KEEP_UNLESS_TOLD),
+    Container(API_KEYS, "/id", ()),
     Container(CACHE, "/pk", (), default_ttl_s=_KEEP_UNLESS_TOLD),
 )

@@ -121,9 +121,13 @@ CREATE TRIGGER visibility_changed AFTER UPDATE OF visible ON generations BEGIN
 END;
 """
 
+_API_KEYS = """
+CREATE TABLE api_keys (hmac TEXT PRIMARY KEY, tenant TEXT NOT NULL, key_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES, _CHANGES)
+_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES, _CHANGES, _API_KEYS)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)
