@@ -22,6 +22,7 @@ from shared.retrieval.poison import keep
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.standing import OvertakenError, Standing
 from shared.retrieval.writing import ChunkWriter, Timings, Written
+from shared.tracing import names, spans
 from shared.wire.messages import DocumentPartMessage, ParkedMessage, parse_document_part
 
 log = logging.getLogger(__name__)
@@ -79,8 +80,10 @@ class PartIndexer:
             await standing.change(_ready)
         return True
 
+    @spans.traced("index_document_part")
     async def _do(self, document: DocumentRecord, standing: Standing) -> DocumentRecord:
         timings, index = Timings(self.clock), standing.message.index
+        spans.note({names.TENANT: document.tenant, names.STORE: document.store_id, names.DOCUMENT: document.id})
         try:
             passages = await self._passages(document, Part(**standing.message.part.model_dump()), timings)
             written = await self.writer.write(

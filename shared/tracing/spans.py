@@ -1,7 +1,7 @@
 """Spans, and the trace context that goes with a request from HTTP through the queues."""
 
 import functools
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -98,10 +98,10 @@ def _hosts() -> SpanContext:
 
 def traced[**P, Result](
     name: str,
-) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P, Awaitable[Result]]]:
+) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P, Coroutine[None, None, Result]]]:
     """Have every call of an async function be a span below the current one; `note` adds attributes from inside."""
 
-    def decorate(function: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
+    def decorate(function: Callable[P, Awaitable[Result]]) -> Callable[P, Coroutine[None, None, Result]]:
         @functools.wraps(function)
         async def call(*args: P.args, **kwargs: P.kwargs) -> Result:
             with span(name):
