@@ -77,6 +77,6 @@ async def test_a_real_file_that_is_no_document_says_so(world: World) -> None:
         await extractor.close()
     found = (await world.documents.list(TENANT)).items
     failures = {stored.value.filename: stored.value for stored in found}
-    assert (failures["photo.png"].state, failures["empty.txt"].state) == ("failed", "empty")
+    assert (failures["photo.png"].state, failures["empty.txt"].state) == ("needs_ocr", "empty")
     assert failures["photo.png"].last_error is not None
     assert "PNG" in failures["photo.png"].last_error.message
