@@ -10,13 +10,13 @@ bp = func.Blueprint()
 
 
 @bp.route("v1/chat/completions", methods=["POST"])
-@endpoint(ChatEnvelope)
+@endpoint(ChatEnvelope, scope="models")
 async def create_chat_completion(call: Call[ChatEnvelope]) -> Relayed | Streamed:
     return await call.platform.chat.complete(call.caller, call.body, call.raw)
 
 
 @bp.route("openai/deployments/{model}/chat/completions", methods=["POST"])
-@endpoint(ChatEnvelope)
+@endpoint(ChatEnvelope, scope="models")
 async def create_chat_completion_azure(call: Call[ChatEnvelope]) -> Relayed | Streamed:
     envelope = call.body.model_copy(update={"model": call.path["model"]})
     return await call.platform.chat.complete(call.caller, envelope, call.raw)

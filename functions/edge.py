@@ -1,7 +1,7 @@
 """HTTP in one place: who asks, what for, the call, and the reply or refusal.
 
 @bp.route("v1/files/{file_id}", methods=["GET"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def retrieve_file(call: Call[NoBody]) -> FileObject: ...
 """
 
@@ -17,6 +17,7 @@ from functions.requests import read, secret_of
 from shared import wiring
 from shared.errors import PlatformError
 from shared.tracing import names, spans
+from shared.wire.keys import Scope
 from shared.wire.replies import Reply
 
 _POLL_S = 0.5
@@ -42,9 +43,9 @@ class Call[Body: BaseModel]:
 
 
 def endpoint[Body: BaseModel](
-    body_type: type[Body],
+    body_type: type[Body], *, scope: Scope
 ) -> Callable[[Callable[[Call[Body]], Coroutine[None, None, Reply]]], Callable[[Request], Awaitable[Response]]]:
-    """Make an HTTP trigger out of a function that knows only the platform."""
+    """Make an HTTP trigger out of a function that knows only the platform, for keys that have the scope."""
 
     def decorate(
         handler: Callable[[Call[Body]], Coroutine[None, None, Reply]],
@@ -52,7 +53,7 @@ def endpoint[Body: BaseModel](
         async def trigger(req: Request) -> Response:
             wiring.observe()
             with spans.served(handler.__name__, method=req.method, traceparent=req.headers.get("traceparent")) as span:
-                response = await _answered(req, handler, body_type)
+                response = await _answered(req, handler, body_type, scope)
                 spans.answer(span, response.status_code)
                 return response
 
@@ -65,11 +66,11 @@ def endpoint[Body: BaseModel](
 
 
 async def _answered[Body: BaseModel](
-    req: Request, handler: Callable[[Call[Body]], Coroutine[None, None, Reply]], body_type: type[Body]
+    req: Request, handler: Callable[[Call[Body]], Coroutine[None, None, Reply]], body_type: type[Body], scope: Scope
 ) -> Response:
     timing = Timing.start(handler.__name__)
     try:
-        call = await _call(req, body_type)
+        call = await _call(req, body_type, scope)
         spans.note({names.TENANT: call.caller.tenant})
         reply = await _unless_gone(req, handler(call))
         return gone(timing) if reply is None else render(reply, timing)
@@ -79,9 +80,10 @@ async def _answered[Body: BaseModel](
         return unexpected(error, timing)
 
 
-async def _call[Body: BaseModel](req: Request, body_type: type[Body]) -> Call[Body]:
+async def _call[Body: BaseModel](req: Request, body_type: type[Body], scope: Scope) -> Call[Body]:
     platform = await wiring.platform()
     caller = await platform.keys.authenticate(secret_of(req))
+    caller.require(scope)
     limits = platform.limits
     body, raw = await read(req, body_type, max_body_bytes=limits.max_body_bytes, max_file_bytes=limits.max_file_bytes)
     return Call(caller, body, raw, req.path_params, platform)

@@ -10,13 +10,13 @@ bp = func.Blueprint()
 
 
 @bp.route("v1/embeddings", methods=["POST"])
-@endpoint(EmbeddingEnvelope)
+@endpoint(EmbeddingEnvelope, scope="models")
 async def create_embedding(call: Call[EmbeddingEnvelope]) -> Relayed:
     return await call.platform.embeddings.create(call.caller, call.body, call.raw)
 
 
 @bp.route("openai/deployments/{model}/embeddings", methods=["POST"])
-@endpoint(EmbeddingEnvelope)
+@endpoint(EmbeddingEnvelope, scope="models")
 async def create_embedding_azure(call: Call[EmbeddingEnvelope]) -> Relayed:
     envelope = call.body.model_copy(update={"model": call.path["model"]})
     return await call.platform.embeddings.create(call.caller, envelope, call.raw)

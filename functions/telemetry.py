@@ -32,12 +32,12 @@ async def on_usage_poison(delivery: Delivery[ParkedMessage]) -> None:
 
 
 @bp.route("v1/organization/usage/completions", methods=["GET"])
-@endpoint(UsageQuery)
+@endpoint(UsageQuery, scope="usage")
 async def get_completions_usage(call: Call[UsageQuery]) -> UsagePage[CompletionsResult]:
     return await call.platform.usage.completions(call.caller.tenant, call.body)
 
 
 @bp.route("v1/organization/usage/embeddings", methods=["GET"])
-@endpoint(UsageQuery)
+@endpoint(UsageQuery, scope="usage")
 async def get_embeddings_usage(call: Call[UsageQuery]) -> UsagePage[EmbeddingsResult]:
     return await call.platform.usage.embeddings(call.caller.tenant, call.body)

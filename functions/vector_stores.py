@@ -22,67 +22,67 @@ _FILE = _STORE + "/files/{file_id}"
 
 
 @bp.route("v1/vector_stores", methods=["POST"])
-@endpoint(VectorStoreBody)
+@endpoint(VectorStoreBody, scope="documents")
 async def create_vector_store(call: Call[VectorStoreBody]) -> VectorStoreObject:
     return await call.platform.vector_stores.create(call.caller, call.body)
 
 
 @bp.route("v1/vector_stores", methods=["GET"])
-@endpoint(ListQuery)
+@endpoint(ListQuery, scope="documents")
 async def list_vector_stores(call: Call[ListQuery]) -> ListPage[VectorStoreObject]:
     return await call.platform.vector_stores.list(call.caller, call.body)
 
 
 @bp.route(_STORE, methods=["GET"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def get_vector_store(call: Call[NoBody]) -> VectorStoreObject:
     return await call.platform.vector_stores.retrieve(call.caller, call.path["vector_store_id"])
 
 
 @bp.route(_STORE, methods=["DELETE"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def delete_vector_store(call: Call[NoBody]) -> Deleted:
     return await call.platform.vector_stores.delete(call.caller, call.path["vector_store_id"])
 
 
 @bp.route(_STORE + "/search", methods=["POST"])
-@endpoint(SearchBody)
+@endpoint(SearchBody, scope="documents")
 async def search_vector_store(call: Call[SearchBody]) -> SearchPage:
     return await call.platform.vector_stores.search(call.caller, call.path["vector_store_id"], call.body)
 
 
 @bp.route(_STORE + "/files", methods=["POST"])
-@endpoint(AttachBody)
+@endpoint(AttachBody, scope="documents")
 async def create_vector_store_file(call: Call[AttachBody]) -> AttachedFile:
     return await call.platform.attachments.attach(call.caller, call.path["vector_store_id"], call.body)
 
 
 @bp.route(_STORE + "/files", methods=["GET"])
-@endpoint(AttachedFileQuery)
+@endpoint(AttachedFileQuery, scope="documents")
 async def list_vector_store_files(call: Call[AttachedFileQuery]) -> ListPage[AttachedFile]:
     return await call.platform.attachments.list(call.caller, call.path["vector_store_id"], call.body)
 
 
 @bp.route(_FILE, methods=["GET"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def get_vector_store_file(call: Call[NoBody]) -> AttachedFile:
     return await call.platform.attachments.retrieve(call.caller, call.path["vector_store_id"], call.path["file_id"])
 
 
 @bp.route(_FILE, methods=["DELETE"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def delete_vector_store_file(call: Call[NoBody]) -> Deleted:
     return await call.platform.attachments.detach(call.caller, call.path["vector_store_id"], call.path["file_id"])
 
 
 @bp.route(_FILE + "/retry", methods=["POST"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def retry_vector_store_file(call: Call[NoBody]) -> AttachedFile:
     """Ours, not OpenAI's: index the file anew, whatever became of it (docs/ingestion.md)."""
     return await call.platform.attachments.retry(call.caller, call.path["vector_store_id"], call.path["file_id"])
 
 
 @bp.route(_FILE + "/content", methods=["GET"])
-@endpoint(NoBody)
+@endpoint(NoBody, scope="documents")
 async def retrieve_vector_store_file_content(call: Call[NoBody]) -> FileContentPage:
     return await call.platform.attachments.content(call.caller, call.path["vector_store_id"], call.path["file_id"])

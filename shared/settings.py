@@ -103,8 +103,21 @@ class Settings(BaseModel):
         description="how long a process with older settings may outlive a change of them; the next embedding model"
         " does not answer before",
     )
-    keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals}")
+    keys_file: str | None = Field(default=None, description="JSON list of {id, hmac, tenant, principals, scopes}")
     key_pepper: str = Field(default="", description="secret under which API keys are hashed")
+    key_cache_s: float = Field(
+        default=30,
+        gt=0,
+        description="how long a key of the store is remembered, and so how long one may go on that was revoked",
+    )
+    bootstrap_key: str = Field(
+        default="",
+        pattern=r"^$|^\S{32,}$",
+        description="the first administrator's key, with every scope: to make the others with; none: there is none",
+    )
+    bootstrap_tenant: str = Field(
+        default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="the tenant of that key"
+    )
     blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
     storage_connection: str | None = Field(
         default=None, alias="AzureWebJobsStorage", description="connection string of the storage account, with a key"

@@ -34,6 +34,11 @@ class Scope:
     per_minute: int
 
     @property
+    def id(self) -> str:
+        """What it is counted under: two rates of one thing, or one that was changed, are two counts."""
+        return f"{self.name} {self.per_minute}"
+
+    @property
     def per_s(self) -> float:
         return self.per_minute / 60
 
@@ -138,7 +143,7 @@ class Lease:
     async def _ask(self, units: float) -> Taken:
         cost_s = units / self._scope.per_s
         try:
-            taken = await self._rates.take(self._scope.name, cost_s=cost_s, burst_s=BURST_S)
+            taken = await self._rates.take(self._scope.id, cost_s=cost_s, burst_s=BURST_S)
         except PlatformError as error:
             return self._alone(cost_s, error)
         self._observe(taken, cost_s)

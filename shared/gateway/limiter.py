@@ -8,7 +8,7 @@ from typing import Literal
 from shared.errors import RateLimitError
 from shared.gateway.leases import Lease, Scope
 from shared.ports.clock import Clock
-from shared.ports.keys import Caller
+from shared.ports.keys import UNLIMITED, Caller
 from shared.ports.limits import Rates
 
 _LEASES = 50_000
@@ -91,7 +91,7 @@ class Limiter:
 
     def applies(self, caller: Caller, model: str) -> bool:
         """Whether there is anything to admit: without limits a call costs nothing here."""
-        return any(limit.holds_for(caller, model) for limit in self._limits)
+        return any(True for _ in self._holding(caller, model))
 
     async def admit(
         self, caller: Caller, model: str, *, input_tokens: int, max_output_tokens: int | None, bulk: bool = False
@@ -99,7 +99,7 @@ class Limiter:
         """Raise RateLimitError, with true figures in its headers, for a call that is over one of its limits."""
         expected = self._outputs.of(model) if max_output_tokens != 0 else 0
         reserved = input_tokens + min(expected, max_output_tokens if max_output_tokens is not None else expected)
-        scopes = self._scopes(caller, model, bulk=bulk)
+        scopes = dict.fromkeys(self._scopes(caller, model, bulk=bulk))  # two limits that say the same are one
         leases: list[tuple[Unit, Lease]] = [(unit, self._lease(scope)) for unit, scope in scopes]
         try:
             await _spend_all(leases, reserved)
@@ -110,22 +110,27 @@ class Limiter:
         return Admission(model, self._outputs, tokens, reserved, _headers(leases))
 
     def _scopes(self, caller: Caller, model: str, *, bulk: bool) -> Iterator[tuple[Unit, Scope]]:
-        for limit in self._limits:
-            if limit.holds_for(caller, model):
-                for unit, scope in limit.scopes(caller):
-                    yield unit, scope
-                    if bulk:
-                        yield unit, self._bulk(scope)
+        for limit in self._holding(caller, model):
+            for unit, scope in limit.scopes(caller):
+                yield unit, scope
+                if bulk:
+                    yield unit, self._bulk(scope)
+
+    def _holding(self, caller: Caller, model: str) -> Iterator[Limit]:
+        """Those of the settings, and the one that the caller's key has of its own."""
+        yield from (limit for limit in self._limits if limit.holds_for(caller, model))
+        if caller.limits != UNLIMITED:
+            yield Limit(per="key", requests=caller.limits.requests, tokens=caller.limits.tokens)
 
     def _bulk(self, scope: Scope) -> Scope:
         return replace(scope, name=f"{scope.name} bulk", per_minute=max(1, int(scope.per_minute * self._bulk_share)))
 
     def _lease(self, scope: Scope) -> Lease:
-        lease = self._leases.get(scope.name)
+        lease = self._leases.get(scope.id)
         if lease is None:
             if len(self._leases) >= _LEASES:
                 self._leases.clear()  # each of them forfeits a chunk at most
-            lease = self._leases[scope.name] = Lease(self._rates, self._clock, scope)
+            lease = self._leases[scope.id] = Lease(self._rates, self._clock, scope)
         return lease
 
 

@@ -18,6 +18,9 @@ class KeyLimits:
     tokens: int | None = None
 
 
+UNLIMITED = KeyLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The tenant and the principals that a credential stands for. Nothing else may decide a tenant."""
@@ -26,7 +29,7 @@ class Caller:
     key_id: str | None
     principals: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ORDINARY
-    limits: KeyLimits = KeyLimits()
+    limits: KeyLimits = UNLIMITED
 
     def require(self, *scopes: Scope) -> None:
         """Raise PermissionDeniedError, which names those that the caller lacks."""
@@ -50,7 +53,7 @@ class KeyRecord:
     name: str = ""
     redacted: str = ""
     scopes: tuple[Scope, ...] = ORDINARY
-    limits: KeyLimits = KeyLimits()
+    limits: KeyLimits = UNLIMITED
     created_at: datetime = LONG_AGO
     expires_at: datetime | None = None
 

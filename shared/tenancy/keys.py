@@ -1,32 +1,45 @@
-"""API keys: from the secret a client sends to the caller it stands for."""
+"""From the key that a client sends to the caller it stands for."""
 
-import hashlib
 import hmac
+from collections.abc import Sequence
 
 from shared.errors import AuthenticationError, NotFoundError
-from shared.ports.keys import ApiKeys, Caller
+from shared.ports.clock import Clock
+from shared.ports.keys import ApiKeys, Caller, KeyRecord
+from shared.tenancy.secrets import Pepper, redacted
 
 
 class KeyRing:
-    """Knows keys only by their HMAC under a secret pepper, so that a leaked list of keys opens nothing."""
+    """Knows keys only by their HMACs. Asks for those that the deployment brings along first, then the store."""
 
-    def __init__(self, keys: ApiKeys, *, pepper: str) -> None:
-        self._keys = keys
-        self._pepper = pepper.encode()
+    def __init__(self, given: ApiKeys, stored: ApiKeys, pepper: Pepper, clock: Clock) -> None:
+        self._given = given
+        self._stored = stored
+        self._pepper = pepper
+        self._clock = clock
 
-    async def authenticate(self, secret: str | None) -> Caller:
-        """Raise AuthenticationError when there is no key, or nobody knows it. The message never repeats it."""
-        if not secret:
+    async def authenticate(self, key: str | None) -> Caller:
+        """Raise AuthenticationError when there is no key, nobody knows it, or its time is over; the message never
+        repeats it. Raise CapacityError when the store has to be asked and does not answer."""
+        if not key:
             raise AuthenticationError(
                 "You didn't provide an API key. Send it as 'Authorization: Bearer KEY', or as 'api-key: KEY'."
             )
-        digest = hmac.digest(self._pepper, secret.encode(), hashlib.sha256).hex()
-        try:
-            key = await self._keys.find(digest)
-        except NotFoundError as error:
-            raise AuthenticationError(f"Incorrect API key provided: {_masked(secret)!r}.") from error
-        return Caller(tenant=key.tenant, key_id=key.id, principals=key.principals)
+        found = await self._find(key)
+        if found.expires_at is not None and found.expires_at <= self._clock.now():
+            raise AuthenticationError(f"API key {redacted(key)!r} expired at {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
+        return Caller(found.tenant, found.id, found.principals, found.scopes, found.limits)
 
+    async def _find(self, key: str) -> KeyRecord:
+        digest = self._pepper.hash(key)
+        for keys in self._places(key):
+            try:
+                found = await keys.find(digest)
+            except NotFoundError:
+                continue
+            if hmac.compare_digest(found.hmac, digest):
+                return found
+        raise AuthenticationError(f"Incorrect API key provided: {redacted(key)!r}.")
 
-def _masked(secret: str) -> str:
-    return f"{secret[:3]}***{secret[-4:]}" if len(secret) > 16 else "***"
+    def _places(self, key: str) -> Sequence[ApiKeys]:
+        return (self._given, self._stored) if self._pepper.made(key) else (self._given,)

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from shared.adapters.entra import MODELS_SCOPE, Identity
 from shared.adapters.http import HttpPool
-from shared.adapters.key_file import KeyFile
 from shared.adapters.models import HttpModels
 from shared.adapters.storage.auth import StorageAccount
 from shared.adapters.storage.blobs import StorageBlobs
@@ -50,8 +48,8 @@ from shared.retrieval.tenants import Tenants
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
 from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
-from shared.tenancy.keys import KeyRing
 from shared.wiring.indexes import Indexes, embedding_models, open_indexes
+from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
 from shared.wiring.probes import probes
 from shared.wiring.stores import Stores, open_stores
@@ -83,6 +81,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     upstreams = Upstreams(models, meter, tokens, clock, waits)
     embedding = embedding_models(settings)
     stores = open_stores(settings.store, identity)
+    tenancy = open_tenancy(settings, stores, clock)
     router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
     dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
@@ -99,7 +98,9 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
 
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
-        keys=KeyRing(KeyFile(Path(settings.keys_file) if settings.keys_file else None), pepper=settings.key_pepper),
+        keys=tenancy.ring,
+        administration=tenancy.administration,
+        audit=tenancy.audit,
         chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, indexes.search, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shared.retrieval.parts import PartIndexer
     from shared.retrieval.rounds import Rounds
     from shared.retrieval.vector_stores import VectorStores
+    from shared.tenancy.administration import KeyAdministration
+    from shared.tenancy.audit import AuditLog
     from shared.tenancy.keys import KeyRing
 
 type Probe = Callable[[], Awaitable[object]]
@@ -36,6 +38,8 @@ class Platform:
 
     limits: Limits
     keys: "KeyRing"
+    administration: "KeyAdministration"
+    audit: "AuditLog"
     chat: "ChatAnswers"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"

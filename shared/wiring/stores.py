@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.adapters.entra import Identity
+from shared.ports.audit import AuditRecord
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
 from shared.ports.embedding_model import EmbeddingModel
+from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
 from shared.ports.records import (
     CursorRecord,
@@ -31,6 +33,9 @@ class Stores:
     tenants: Records[TenantRecord]
     cursors: Records[CursorRecord]
     indexes: Records[IndexRecord]
+    keys: Records[KeyRecord]
+    key_index: KeyIndex
+    audit: Records[AuditRecord]
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
@@ -52,6 +57,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
     from shared.adapters.cosmos.containers import CHUNKS
+    from shared.adapters.cosmos.keys import CosmosKeyIndex
     from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.usage import CosmosUsageLedger
@@ -70,6 +76,9 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         tenants=CosmosRecords(account, TenantRecord),
         cursors=CosmosRecords(account, CursorRecord),
         indexes=CosmosRecords(account, IndexRecord),
+        keys=CosmosRecords(account, KeyRecord),
+        key_index=CosmosKeyIndex(account),
+        audit=CosmosRecords(account, AuditRecord),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
@@ -82,6 +91,7 @@ def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
+    from shared.adapters.sqlite.keys import SqliteKeyIndex
     from shared.adapters.sqlite.rates import SqliteRates
     from shared.adapters.sqlite.records import SqliteRecords
     from shared.adapters.sqlite.usage import SqliteUsageLedger
@@ -110,6 +120,9 @@ def _open_sqlite(location: str) -> Stores:
         tenants=SqliteRecords(database, TenantRecord),
         cursors=SqliteRecords(database, CursorRecord),
         indexes=SqliteRecords(database, IndexRecord),
+        keys=SqliteRecords(database, KeyRecord),
+        key_index=SqliteKeyIndex(database),
+        audit=SqliteRecords(database, AuditRecord),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),

@@ -11,7 +11,7 @@ from shared.adapters.memory.rates import MemoryRates
 from shared.errors import OverloadedError, RateLimitError
 from shared.gateway.leases import BURST_S, LEASE_S
 from shared.gateway.limiter import Limit, Limiter
-from shared.ports.keys import Caller
+from shared.ports.keys import Caller, KeyLimits
 from shared.ports.limits import Rates, Taken
 
 ACME = Caller("acme", "key-1")
@@ -175,6 +175,29 @@ async def test_all_limits_that_hold_are_kept_and_a_refusal_by_one_takes_nothing_
     assert await how_many(limiter, 10, Caller("acme", "key-2")) > 0
     world.clock.advance(LEASE_S)
     assert await how_many(world.limiter(Limit(tokens=60_000)), 10) >= 500
+
+
+async def test_a_key_has_a_limit_of_its_own_beside_those_of_the_settings(world: World) -> None:
+    limiter = world.limiter(Limit(tokens=60_000))
+    small = Caller("acme", "key-1", limits=KeyLimits(tokens=600))
+    assert 0 < await how_many(limiter, 10, small) <= 6
+    assert await how_many(limiter, 10, Caller("acme", "key-2")) > 100
+    assert limiter.applies(small, "gpt")
+    assert not world.limiter().applies(ACME, "gpt")
+    assert world.limiter().applies(small, "gpt")
+
+
+async def test_a_limit_that_was_changed_holds_from_the_next_call(world: World) -> None:
+    limiter = world.limiter()
+    assert await how_many(limiter, 10, Caller("acme", "key-1", limits=KeyLimits(tokens=600))) <= 6
+    assert await how_many(limiter, 10, Caller("acme", "key-1", limits=KeyLimits(tokens=6000))) > 6
+
+
+async def test_two_limits_that_say_the_same_are_one(world: World) -> None:
+    caller = Caller("acme", "key-1", limits=KeyLimits(tokens=600))
+    whole = await how_many(world.limiter(Limit(per="key", tokens=600)), 10)
+    world.clock.advance(120)
+    assert await how_many(world.limiter(Limit(per="key", tokens=600)), 10, caller) == whole
 
 
 async def test_bulk_work_leaves_its_part_to_the_others(world: World) -> None:
