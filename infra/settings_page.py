@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shared.settings import PREFIX, DeploymentSettings, ModelSettings, Settings
+from shared.settings import DeploymentSettings, LimitSettings, ModelSettings, PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "settings.md"
@@ -64,7 +64,8 @@ _HOSTS = """\
 | `AzureWebJobsStorage__credential`, `AzureWebJobsStorage__tableServiceUri` | the host's own use of the account |
 | `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` | the host's own telemetry, with Entra tokens |
 | `AZURE_CLIENT_ID`, `AZURE_TOKEN_CREDENTIALS` | which identity `DefaultAzureCredential` takes, without trying others |
-| `PYTHON_ENABLE_OPENTELEMETRY`, `FUNCTIONS_WORKER_PROCESS_COUNT` | the host tells the worker its trace context; one worker process an instance |
+| `PYTHON_ENABLE_OPENTELEMETRY` | the host tells the worker its trace context |
+| `FUNCTIONS_WORKER_PROCESS_COUNT` | one worker process an instance |
 
 Any function can be switched off with `AzureWebJobs.<function>.Disabled=true`.
 """
@@ -81,6 +82,8 @@ def page() -> str:
             _table(ModelSettings, lambda name, _: name),
             "Of a deployment:\n",
             _table(DeploymentSettings, lambda name, _: name),
+            "Of a limit (docs/limits.md):\n",
+            _table(LimitSettings, lambda name, _: name),
             _HOSTS,
         ]
     )
