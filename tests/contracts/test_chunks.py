@@ -222,7 +222,6 @@ class TestGenerations:
         await asyncio.gather(*(chunks.publish("t", "s", "d", generation) for generation in (3, 8, 1, 5, 2, 7, 4, 6)))
         assert await seen(chunks) == ["g8"]
 
-
     async def test_how_a_document_stands_is_known(self, chunks: Chunks) -> None:
         async def standing() -> Standing:
             return await chunks.standing("t", "s", "d")
