@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shared.settings import DeploymentSettings, LimitSettings, ModelSettings, PREFIX, Settings
+from shared.settings import PREFIX, DeploymentSettings, LimitSettings, ModelSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "settings.md"
