@@ -34,6 +34,16 @@ param blobWebhookKey string = ''
 @secure()
 param keyPepper string = '${newGuid()}${newGuid()}'
 
+@description('Accepts the first administrator\'s key, which the vault holds. Turn it off once there are others.')
+param bootstrapKey bool = true
+
+@description('Tenant of that key.')
+param bootstrapTenant string = 'default'
+
+@description('What that key is made of. Written to the vault once, at the first deployment; ignored when it has one.')
+@secure()
+param bootstrapSecret string = '${newGuid()}${newGuid()}'
+
 @description('Chat model, and the name under which clients ask for it.')
 param chatModel string = 'gpt-4.1-mini'
 
@@ -210,6 +220,7 @@ module vault 'modules/vault.bicep' = {
     token: token
     privateNetwork: privateNetwork
     keyPepper: keyPepper
+    bootstrapSecret: bootstrapSecret
     workspaceId: production ? monitoring.outputs.workspaceId : ''
   }
 }
@@ -270,6 +281,8 @@ module app 'modules/app.bicep' = {
     cosmosEndpoint: cosmos.outputs.endpoint
     cosmosDatabase: cosmos.outputs.database
     pepperUri: vault.outputs.pepperUri
+    bootstrapKeyUri: bootstrapKey ? vault.outputs.bootstrapKeyUri : ''
+    bootstrapTenant: bootstrapTenant
     blobTrigger: blobTrigger
     embeddingModel: embeddingModel
     catalogue: models.outputs.catalogue
@@ -341,7 +354,7 @@ output BLOB_TRIGGER_ENABLED bool = blobTrigger
 @description('Storage account: documents are dropped into its container.')
 output AZURE_STORAGE_ACCOUNT string = storage.outputs.name
 
-@description('Vault with the pepper of the API keys.')
+@description('Vault with the pepper of the API keys, and the first administrator\'s key.')
 output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 
 @description('Cosmos DB account.')

@@ -7,4 +7,6 @@ param size = readEnvironmentVariable('FLIGHTDECK_SIZE', 'dev')
 param developerPrincipalId = readEnvironmentVariable('FLIGHTDECK_SIZE', 'dev') == 'dev' ? readEnvironmentVariable('AZURE_PRINCIPAL_ID', '') : ''
 param privateNetwork = bool(readEnvironmentVariable('FLIGHTDECK_PRIVATE_NETWORK', 'false'))
 param blobTrigger = bool(readEnvironmentVariable('FLIGHTDECK_WITH_BLOB_TRIGGER', 'true'))
+param bootstrapKey = bool(readEnvironmentVariable('FLIGHTDECK_WITH_BOOTSTRAP_KEY', 'true'))
+param bootstrapTenant = readEnvironmentVariable('FLIGHTDECK_TENANT', 'default')
 param alertEmail = readEnvironmentVariable('FLIGHTDECK_ALERT_EMAIL', '')

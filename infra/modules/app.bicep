@@ -48,6 +48,12 @@ param cosmosDatabase string
 @description('Secret with the pepper of the API keys.')
 param pepperUri string
 
+@description('Secret with the first administrator\'s key; empty for none.')
+param bootstrapKeyUri string
+
+@description('Tenant of that key.')
+param bootstrapTenant string
+
 @description('Whether the blob trigger is registered.')
 param blobTrigger bool
 
@@ -152,6 +158,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     FLIGHTDECK_MODELS: catalogue
     FLIGHTDECK_EMBEDDING_MODEL: embeddingModel
     FLIGHTDECK_KEY_PEPPER: '@Microsoft.KeyVault(SecretUri=${pepperUri})'
+    FLIGHTDECK_BOOTSTRAP_KEY: empty(bootstrapKeyUri) ? '' : '@Microsoft.KeyVault(SecretUri=${bootstrapKeyUri})'
+    FLIGHTDECK_BOOTSTRAP_TENANT: bootstrapTenant
     FLIGHTDECK_BLOB_TRIGGER: string(blobTrigger)
   }
 }

@@ -1,4 +1,4 @@
-metadata description = 'The vault, with the one secret there is: the pepper under which API keys are hashed.'
+metadata description = 'The vault, with the two secrets there are: the pepper under which API keys are hashed, and the first of the keys.'
 
 @description('Region.')
 param location string
@@ -15,6 +15,10 @@ param privateNetwork bool
 @description('The pepper, for a vault that has none yet.')
 @secure()
 param keyPepper string
+
+@description('What the first administrator\'s key is made of, for a vault that has none yet.')
+@secure()
+param bootstrapSecret string
 
 @description('Where the audit log goes; empty for nowhere.')
 param workspaceId string
@@ -50,6 +54,19 @@ resource pepper 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
   }
 }
 
+// Once and never again: who deploys anew need not learn another key.
+@onlyIfNotExists()
+resource bootstrapKey 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_41:The app stops accepting it with bootstrapKey=false; one that expires would lock out who has no other.
+  parent: vault
+  name: 'bootstrap-key'
+  properties: {
+    value: 'fd_bootstrap_${bootstrapSecret}'
+    contentType: 'text/plain'
+    attributes: { enabled: true }
+  }
+}
+
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(workspaceId)) {
   scope: vault
   name: 'audit'
@@ -67,3 +84,6 @@ output name string = vault.name
 
 @description('The secret without its version, so that a rotated one is found.')
 output pepperUri string = '${vault.properties.vaultUri}secrets/${pepper.name}'
+
+@description('The same of the first administrator\'s key.')
+output bootstrapKeyUri string = '${vault.properties.vaultUri}secrets/${bootstrapKey.name}'

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _KEY_ID = "local"
+_SCOPES = ["models", "documents", "usage", "admin", "operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def write_key_list(folder: Path, owned: Credentials) -> Path:
     path = folder / "keys.json"
     found: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     digest = hmac.digest(owned.pepper.encode(), owned.api_key.encode(), hashlib.sha256).hex()
-    ours = {"id": _KEY_ID, "hmac": digest, "tenant": "local", "principals": ["user:local"]}
+    ours = {"id": _KEY_ID, "hmac": digest, "tenant": "local", "principals": ["user:local"], "scopes": _SCOPES}
     others = [entry for entry in found if entry.get("id") != _KEY_ID]
     write_private(path, json.dumps([ours, *others], indent=2) + "\n")
     return path

@@ -84,8 +84,20 @@ def test_deployments_of_models_change_one_at_a_time() -> None:
     assert "@batchSize(1)\nresource chat " in bicep.module("models")
 
 
-def test_the_pepper_is_written_once() -> None:
-    assert "@onlyIfNotExists()\nresource pepper " in bicep.module("vault")
+@pytest.mark.parametrize("secret", ["pepper", "bootstrapKey"])
+def test_each_secret_is_written_once(secret: str) -> None:
+    assert f"@onlyIfNotExists()\nresource {secret} " in bicep.module("vault")
+
+
+def test_secrets_reach_the_app_as_references_to_the_vault_alone() -> None:
+    settings = bicep.properties(bicep.module("app"), "settings")
+    for name in ("FLIGHTDECK_KEY_PEPPER", "FLIGHTDECK_BOOTSTRAP_KEY"):
+        assert "'@Microsoft.KeyVault(SecretUri=${" in settings[name]
+
+
+def test_no_key_is_in_the_package() -> None:
+    assert "FLIGHTDECK_KEYS_FILE" not in bicep.properties(bicep.module("app"), "settings")
+    assert [path.name for top in ("functions", "shared") for path in (ROOT / top).rglob("*.json")] == []
 
 
 def test_every_value_of_the_parameter_file_has_its_parameter() -> None:

@@ -187,7 +187,8 @@ class TestSettings:
         ours = {name for name in settings() if name.startswith(STORAGE + "__")}
         assert ours <= set(self.deployed())
         assert STORAGE not in self.deployed(), "a connection string holds a key"
-        assert {"FLIGHTDECK_STORE", "FLIGHTDECK_MODELS", "FLIGHTDECK_KEY_PEPPER"} <= set(self.deployed())
+        required = {"FLIGHTDECK_STORE", "FLIGHTDECK_MODELS", "FLIGHTDECK_KEY_PEPPER", "FLIGHTDECK_BOOTSTRAP_KEY"}
+        assert required <= set(self.deployed())
 
     def test_local_mode_sets_what_the_platform_reads(self, tmp_path: Path) -> None:
         given = environment.app_settings(tmp_path, credentials(tmp_path), "{}", {})
