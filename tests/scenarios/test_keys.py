@@ -1,6 +1,9 @@
 """API keys over HTTP: made, used, limited, listed, revoked, by OpenAI's own client where it has the call."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,7 +13,7 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 
 from local.azurite import Azurite, AzuriteConfig
-from tests.scenarios.deck import Deck, eventually, running
+from tests.scenarios.deck import ROOT, Deck, eventually, running
 from tests.upstream import ScriptedUpstream
 
 FIRST = "fd_bootstrap_a-key-as-the-vault-would-hold-it-0123456789"
@@ -270,6 +273,33 @@ async def test_every_act_is_in_the_audit_log_with_who_did_it(deck: Deck) -> None
     assert logs[2].api_key_created.data.scopes == ["models"]
     asked: Any = logs[1].api_key_updated
     assert asked.changes_requested.max_tokens_per_1_minute == 1000
+
+
+@pytest.mark.parametrize(
+    ("az", "said"),
+    [
+        (f"echo {FIRST}", "The first administrator's key works."),
+        ("echo fd_bootstrap_another", "The app does not accept the first administrator's key"),
+        ("exit 1", "you may not read it"),
+    ],
+)
+async def test_the_hook_after_a_deployment_says_how_the_first_key_is_and_never_shows_it(
+    deck: Deck, tmp_path: Path, az: str, said: str
+) -> None:
+    """With a stand-in for the Azure CLI that reads the vault, fails to, or reads an older key."""
+    (tmp_path / "az").write_text(f"#!/bin/sh\n{az}\n")
+    (tmp_path / "az").chmod(0o700)
+    variables = {"SERVICE_API_URL": deck.url, "AZURE_KEY_VAULT_NAME": "kv-test"}
+    hook = await asyncio.create_subprocess_exec(
+        ROOT / "infra/hooks/first-key.sh",
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output = (await hook.communicate())[0].decode()
+    assert hook.returncode == 0
+    assert said in output
+    assert FIRST not in output
 
 
 async def _many(user: AsyncOpenAI, calls: int) -> None:
