@@ -7,12 +7,13 @@ from shared.errors import AuthenticationError, NotFoundError
 from shared.ports.clock import Clock
 from shared.ports.keys import ApiKeys, Caller, KeyRecord
 from shared.tenancy.secrets import Pepper, redacted
+from shared.tenancy.stored import RememberedKeys
 
 
 class KeyRing:
     """Knows keys only by their HMACs. Asks for those that the deployment brings along first, then the store."""
 
-    def __init__(self, given: ApiKeys, stored: ApiKeys, pepper: Pepper, clock: Clock) -> None:
+    def __init__(self, given: ApiKeys, stored: RememberedKeys, pepper: Pepper, clock: Clock) -> None:
         self._given = given
         self._stored = stored
         self._pepper = pepper
@@ -32,7 +33,7 @@ class KeyRing:
 
     async def _find(self, key: str) -> KeyRecord:
         digest = self._pepper.hash(key)
-        for keys in self._places(key):
+        for keys in self._places(key, digest):
             try:
                 found = await keys.find(digest)
             except NotFoundError:
@@ -41,5 +42,7 @@ class KeyRing:
                 return found
         raise AuthenticationError(f"Incorrect API key provided: {redacted(key)!r}.")
 
-    def _places(self, key: str) -> Sequence[ApiKeys]:
-        return (self._given, self._stored) if self._pepper.made(key) else (self._given,)
+    def _places(self, key: str, digest: str) -> Sequence[ApiKeys]:
+        """The store only for a key that it may have."""
+        worth_it = self._stored.remembers(digest) or self._pepper.made(key)
+        return (self._given, self._stored) if worth_it else (self._given,)

@@ -50,6 +50,11 @@ class RememberedKeys:
         self._ttl_s = ttl_s
         self._known: MutableMapping[str, _Known] = {}
 
+    def remembers(self, hmac: str) -> bool:
+        """Whether `find` will answer without a look-up of its own."""
+        known = self._known.get(hmac)
+        return known is not None and known.holds(self._clock.monotonic())
+
     async def find(self, hmac: str) -> KeyRecord:
         now = self._clock.monotonic()
         known = self._known.get(hmac)
