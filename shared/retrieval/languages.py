@@ -7,7 +7,7 @@ fused with them, a good search by words gets worse (Arabic: nDCG@10 .893 by word
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -63,8 +63,19 @@ class Languages:
 
     known: frozenset[str] | None = None
 
-    def know(self, text: str) -> bool:
-        """Whether this text is in one of them, as far as can be told: who cannot tell says yes."""
+    def know(self, text: str, passages: Iterable[str] = ()) -> bool:
+        """Whether this text is in one of them.
+
+        A text too short to tell is judged together with the passages that it was found to share words with; if they do
+        not tell either, yes.
+        """
+        verdict = self._verdict(text)
+        if verdict is None:
+            verdict = self._verdict(" ".join((text, *passages)))
+        return verdict is not False
+
+    def _verdict(self, text: str) -> bool | None:
+        """None if there is no telling."""
         if self.known is None:
             return True
         ours = {script for language in self.known for script in _SCRIPTS.get(language, (_LATIN,))}
@@ -72,21 +83,21 @@ class Languages:
         theirs = sum(count for script, count in letters.items() if script not in ours)
         if theirs and theirs * 2 >= letters.total():
             return False
-        return _LATIN not in letters or self._know_latin(text)
+        return True if letters and _LATIN not in letters else self._verdict_of_words(text)
 
-    def _know_latin(self, text: str) -> bool:
+    def _verdict_of_words(self, text: str) -> bool | None:
         evidence = _evidence(text)
         ours = max((evidence.pop(language, 0) for language in self.known or ()), default=0)
         others = max(evidence.values(), default=0)
-        return others < _ENOUGH or others <= ours
+        return None if max(ours, others) < _ENOUGH or ours == others else ours > others
 
 
 def _scripts(text: str) -> Counter[str]:
     """How much of the text is in which script. A character that is a syllable or a word counts for two letters."""
     counts: Counter[str] = Counter()
-    for letter in filter(str.isalpha, text):
+    for letter, times in Counter(filter(str.isalpha, text)).items():
         script = re.split("[ -]", unicodedata.name(letter, ""))[0]
-        counts[script] += 2 if script in _DENSE else 1
+        counts[script] += times * (2 if script in _DENSE else 1)
     return counts
 
 

@@ -1,7 +1,7 @@
 """Searching vector stores: by meaning and by words at once, and what counts as found."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import sumprod
@@ -24,6 +24,10 @@ _POOL = 4
 _LEAST_POOL = 20
 _FILLS_UP = 1e-9
 """A weight that orders what no other list has, and changes nothing else."""
+
+_TELLING_PASSAGES = 3
+_TELLING_CHARS = 600
+"""What is read of the passages with a query's words, for the language of a query too short to tell."""
 
 
 def _minilm_similarities() -> dict[int, float]:
@@ -66,8 +70,6 @@ class _Asked:
     text: str
     vector: tuple[float, ...]
     store_id: str
-    known: bool
-    """Whether the embedding model knows the language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ class Searcher:
         await asyncio.gather(*(self._require(caller.tenant, store_id) for store_id in store_ids))
         embedded = await self.embedder.embed(caller, queries, source="retrieval")
         pairs = list(zip(queries, embedded.vectors, strict=True))
-        known = {text: weights is not None or self.languages.know(text) for text in queries}
-        asked = [_Asked(text, vector, one, known[text]) for text, vector in pairs for one in store_ids]
+        asked = [_Asked(text, vector, one) for text, vector in pairs for one in store_ids]
         scope = _Scope(caller, max(_LEAST_POOL, _POOL * limit), file_ids, filters)
         found = await asyncio.gather(*(self._candidates(one, scope) for one in asked))
         answered = list(zip(asked, found, strict=True))
-        hits = _ranked(answered, {text: self._weights(weights, known[text]) for text in queries})
+        known = {text for text in queries if weights is not None or self._knows(text, answered)}
+        hits = _ranked(answered, {text: self._weights(weights, text in known) for text in queries}, known)
         if strictness is not None:
             wanted = [content_words(text) for text in queries]
             hits = [hit for hit in hits if self.relevance.holds(hit, wanted, strictness)]
@@ -150,38 +152,41 @@ class Searcher:
             filters=scope.filters,
         )
 
+    def _knows(self, text: str, found: Sequence[tuple[_Asked, Candidates]]) -> bool:
+        """Whether the embedding model knows the language of a query."""
+        best = _best_of([candidates.by_text for asked, candidates in found if asked.text == text])
+        return self.languages.know(text, [chunk.text[:_TELLING_CHARS] for chunk in best[:_TELLING_PASSAGES]])
+
     def _weights(self, given: Weights | None, known: bool) -> Weights:
         weights = given or self.weights
         return weights if known else replace(weights, vector=weights.vector * _FILLS_UP)
 
 
-def _ranked(found: Sequence[tuple[_Asked, Candidates]], weights: Mapping[str, Weights]) -> list[Hit]:
+def _ranked(found: Sequence[tuple[_Asked, Candidates]], weights: Mapping[str, Weights], known: Set[str]) -> list[Hit]:
     """All hits, best first. Lists of several stores are merged by score first: to be the best of a poor store earns
-    nothing."""
+    nothing. `known` are the queries in languages that the model knows."""
     lists: list[RankedList] = []
     for text, weigh in weights.items():
         answers = [candidates for asked, candidates in found if asked.text == text]
-        lists.append(RankedList(_best_first([a.by_vector for a in answers]), weigh.vector))
-        lists.append(RankedList(_best_first([a.by_text for a in answers]), weigh.text))
+        lists.append(RankedList([chunk.id for chunk in _best_of([a.by_vector for a in answers])], weigh.vector))
+        lists.append(RankedList([chunk.id for chunk in _best_of([a.by_text for a in answers])], weigh.text))
     chunks = {chunk.id: chunk for _, c in found for chunk, _ in (*c.by_vector, *c.by_text)}
-    similarities = _similarities(found)
+    similarities = _similarities([one for one in found if one[0].text in known])
     hits = [Hit(chunks[i], score, similarities.get(i)) for i, score in fused_scores(lists).items()]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.similarity or 0.0), hit.chunk.id))
 
 
-def _best_first(lists: Sequence[Sequence[tuple[Chunk, float]]]) -> list[str]:
-    return [chunk.id for chunk, _ in sorted((hit for one in lists for hit in one), key=lambda hit: -hit[1])]
+def _best_of(lists: Sequence[Sequence[tuple[Chunk, float]]]) -> list[Chunk]:
+    return [chunk for chunk, _ in sorted((hit for one in lists for hit in one), key=lambda hit: -hit[1])]
 
 
 def _similarities(found: Sequence[tuple[_Asked, Candidates]]) -> dict[str, float]:
-    """The cosine to the nearest query in a language that the model knows: in others it says nothing.
+    """The cosine to the nearest query; worked out where only the words were found. Vectors are of unit length.
 
-    Worked out where only the words were found. Vectors are of unit length.
+    For queries in a language that the model knows: in others it says nothing.
     """
     known: dict[str, float] = {}
     for asked, candidates in found:
-        if not asked.known:
-            continue
         scores = {chunk.id: score for chunk, score in candidates.by_vector}
         for chunk, _ in candidates.by_text:
             if chunk.embedding:

@@ -66,3 +66,19 @@ def test_a_model_of_another_language_does_not_know_english() -> None:
     assert not languages_of(["de"]).know(ENGLISH[0])
     assert not languages_of(["ru"]).know(ENGLISH[0])
     assert not languages_of([]).know(ENGLISH[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["Zwei Fenster nebeneinander »maximieren«.", "Symbole in der Verwaltung", "ERR_4711", ""]
+)
+def test_a_text_too_short_to_tell_is_in_the_language_of_the_passages_that_share_its_words(text: str) -> None:
+    assert not languages_of(["en"]).know(
+        text, ["Die Fenster sind auf dem Bildschirm zu sehen.", "Wo ist die Verwaltung?"]
+    )
+    assert languages_of(["en"]).know(text, ["The windows are shown on the screen.", "Where is it?"])
+    assert languages_of(["en"]).know(text, ["4711 windows"])
+
+
+def test_a_text_that_tells_its_language_keeps_it_whatever_the_passages_say() -> None:
+    assert languages_of(["en"]).know(ENGLISH[0], [FOREIGN["de"]])
+    assert not languages_of(["en"]).know(FOREIGN["de"], ENGLISH)

@@ -163,22 +163,27 @@ class Perverse(WordsEmbedder):
     """Lays queries beside the texts that have the fewest words."""
 
     async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
-        del caller, source
-        lengths = [(0.0 if text == QUERY else len(text.split()) / 100) for text in texts]
+        del caller
+        lengths = [(0.0 if source == "retrieval" else len(text.split()) / 100) for text in texts]
         return Embeddings(tuple((1 - one, one, *[0.0] * (DIMENSIONS - 2)) for one in lengths), len(texts))
 
 
-async def german_first(languages: Languages, weights: Weights | None = None) -> list[bool]:
+async def german_first(languages: Languages, weights: Weights | None = None, *, query: str = QUERY) -> list[bool]:
     world = World(embedder=Perverse())
     store_id = await store_of(world, "Zu.", "So, zu.", "Na, na, zu.", GERMAN)
     searcher = replace(world.services.searcher, languages=languages)
-    return [one.text == GERMAN for one in await searcher.search(CALLER, [store_id], QUERY, limit=4, weights=weights)]
+    return [one.text == GERMAN for one in await searcher.search(CALLER, [store_id], query, limit=4, weights=weights)]
 
 
 async def test_a_model_that_does_not_know_the_language_only_fills_up_what_words_have_not_found() -> None:
     assert await german_first(Languages(frozenset(["en"]))) == [True, False, False, False]
     assert (await german_first(Languages(frozenset(["de"]))))[0] is False
     assert (await german_first(Languages()))[0] is False
+
+
+async def test_a_query_too_short_to_tell_its_language_is_in_that_of_the_passages_with_its_words() -> None:
+    assert (await german_first(Languages(frozenset(["en"])), query="Urlaubstage zu"))[0] is True
+    assert (await german_first(Languages(frozenset(["en", "de"])), query="Urlaubstage zu"))[0] is False
 
 
 async def test_weights_that_a_client_gives_count_in_any_language() -> None:
