@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.adapters.cosmos.chunks import CosmosChunks
+from shared.adapters.cosmos.keys import CosmosKeyIndex
 from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.ports.chunks import Chunk
+from shared.ports.keys import KeyPlace
 from shared.ports.records import DocumentRecord
 from tests.contracts.stores import AT, chunk, document_record, event
 from tests.cosmos import worlds
@@ -71,6 +73,7 @@ class Measures:
     def __init__(self, fake: FakeCosmos, account: worlds.CosmosAccount) -> None:
         self.fake = fake
         self.documents = CosmosRecords(account, DocumentRecord)
+        self.keys = CosmosKeyIndex(account)
         self.ledger = CosmosUsageLedger(account)
         self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
         self.etag = ""
@@ -93,6 +96,9 @@ class Measures:
             Row("record: replace, guarded by its etag", "1 write", self._replace),
             Row("record: a page of 20", "1 query", lambda: self.documents.list("t", limit=20)),
             Row("record: delete", "1 write", lambda: self.documents.delete("t", "d")),
+            Row("API key: put in its place", "1 write", lambda: self.keys.put("hmac", KeyPlace("t", "key"))),
+            Row("API key: find where its record is", "1 point read", lambda: self.keys.find("hmac")),
+            Row("API key: remove", "1 batch", lambda: self.keys.remove("hmac")),
             Row("usage: first event of an hour", "2 batches", lambda: self.ledger.record(event("1"))),
             Row("usage: event", "1 batch", lambda: self.ledger.record(event("2"))),
             Row("usage: duplicate", "1 batch", lambda: self.ledger.record(event("2"))),

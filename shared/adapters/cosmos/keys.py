@@ -1,14 +1,14 @@
 """The places of API keys, each an item that is its own partition: found by one point read, whoever asks."""
 
+from contextlib import suppress
+
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.containers import API_KEYS
-from shared.adapters.cosmos.failures import NOT_FOUND, RejectedError
+from shared.adapters.cosmos.failures import RejectedError
 from shared.adapters.cosmos.operations import delete
 from shared.adapters.cosmos.partition import Partition
-from shared.errors import ConflictError, NotFoundError, OverloadedError
+from shared.errors import ConflictError, NotFoundError
 from shared.ports.keys import KeyPlace
-
-_ROUNDS = 5
 
 
 class CosmosKeyIndex:
@@ -26,36 +26,16 @@ class CosmosKeyIndex:
 
     async def put(self, hmac: str, place: KeyPlace) -> None:
         item = {"id": hmac, "tenant": place.tenant, "key_id": place.key_id}
-        for _ in range(_ROUNDS):
-            try:
-                await self._partition(hmac).create(item)
-            except RejectedError:
-                if await self._stands(hmac, place):  # also our own, whose answer got lost
-                    return
-            else:
-                return
-        raise OverloadedError(f"Key {place.key_id!r} could not be put in its place.", retry_after_s=1)
+        try:
+            await self._partition(hmac).create(item)
+        except RejectedError as error:
+            if await self.find(hmac) != place:  # it may be our own, whose answer got lost
+                raise ConflictError(f"The HMAC of key {place.key_id!r} is another's already.") from error
 
     async def remove(self, hmac: str) -> None:
-        for _ in range(_ROUNDS):
-            try:
-                await self._partition(hmac).batch([delete(hmac)])
-            except RejectedError as error:
-                if error.status == NOT_FOUND:
-                    return
-            else:
-                return
-        raise OverloadedError("A key could not be taken from its place.", retry_after_s=1)
-
-    async def _stands(self, hmac: str, place: KeyPlace) -> bool:
-        """Raise ConflictError when another does."""
-        try:
-            found = await self.find(hmac)
-        except NotFoundError:
-            return False
-        if found != place:
-            raise ConflictError(f"The HMAC of key {place.key_id!r} is another's already.")
-        return True
+        # Without a condition nothing but its absence is a reason to reject it.
+        with suppress(RejectedError):
+            await self._partition(hmac).batch([delete(hmac)])
 
     def _partition(self, hmac: str) -> Partition:
         return Partition(self._account, API_KEYS, hmac)

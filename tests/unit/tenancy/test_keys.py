@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local.setup.credentials import credentials, write_key_list
 from shared.adapters.key_file import KeyFile
 from shared.adapters.memory.clock import ManualClock
 from shared.adapters.memory.keys import MemoryKeyIndex
@@ -48,8 +49,8 @@ class World:
         self.records = MemoryRecords(KeyRecord)
         self.key = PEPPER.make("abc")
         self.record = KeyRecord("key_abc", PEPPER.hash(self.key), "acme", ("staff",))
-        stored = RememberedKeys(StoredKeys(self.index, self.records), self.clock, ttl_s=TTL_S)
-        self.ring = KeyRing(given or KeyFile(None), stored, PEPPER, self.clock)
+        self.stored = RememberedKeys(StoredKeys(self.index, self.records), self.clock, ttl_s=TTL_S)
+        self.ring = KeyRing(given or KeyFile(None), self.stored, PEPPER, self.clock)
 
     async def store(self) -> None:
         await self.records.create(self.record)
@@ -85,6 +86,13 @@ class TestGiven:
     async def test_a_key_that_the_deployment_names_needs_no_file(self) -> None:
         world = World(KeyFile(None, KeyRecord("bootstrap", PEPPER.hash(SECRET), "ops", scopes=("admin",))))
         assert (await world.ring.authenticate(SECRET)).scopes == ("admin",)
+
+    async def test_the_key_of_local_mode_administers_the_tenant_local(self, tmp_path: Path) -> None:
+        owned = credentials(tmp_path)
+        file, pepper = KeyFile(write_key_list(tmp_path, owned)), Pepper(owned.pepper.encode())
+        caller = await KeyRing(file, World().stored, pepper, ManualClock()).authenticate(owned.api_key)
+        assert caller.tenant == "local"
+        caller.require("models", "documents", "usage", "admin", "operator")
 
     @pytest.mark.parametrize("secret", [None, "", "short", SECRET + "x"])
     async def test_any_other_key_is_refused_and_not_repeated(self, given: KeyFile, secret: str | None) -> None:
