@@ -1,58 +1,34 @@
 """Cutting a document into passages that fit a model, at the best places its structure offers.
 
-The places depend on the text around them alone, never on how far from the beginning they are: after an edit, the
-passages before and behind it are the same as they were, and keep their vectors.
+What is too large is cut in two at its best place, and so on: a section that fits stays whole, and an edit moves no cut
+but those around it, so that the other passages keep their vectors.
 """
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
-from zlib import crc32
 
+from shared.retrieval.breaks import HEADING, Breaks
 from shared.retrieval.extraction.document import Document, Heading, Passage
 
-CHUNKER = "2"
+CHUNKER = "3"
 """Version of where passages are cut: another one finds none of the vectors that were made before."""
 
 _MAX_DEPTH = 6
 
-_LINES = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*|[^\n]+")
-_SENTENCES = re.compile(r".+?(?:[.!?\u2026][\"'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f\uff1b]|$)", re.DOTALL)
-_PHRASES = re.compile(r".{48,192}?(?=\s[b-df-hj-np-tv-zB-DF-HJ-NP-TV-Z])|.{1,192}(?=\s)|\s*\S+|\s+", re.DOTALL)
-_WORDS = re.compile(r"\s*\S+|\s+")
-_RUNS = re.compile(r".{1,32}(?:\u200d.|[\u0300-\u036f\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]){0,8}", re.DOTALL)
-_CHARACTERS = re.compile(r".", re.DOTALL)
-_LEVELS = (_LINES, _SENTENCES, _PHRASES, _WORDS, _RUNS, _CHARACTERS)
-"""Ways to cut what is too large, from the best to the last."""
-
-_SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\uff1b:][\"'\u201d\u2019)\]]*\s*\Z")
-_BLANK_LINE = re.compile(r"\n\s*\n\Z")
-_INSIDE, _WORD, _PHRASE, _LINE, _SENTENCE, _PARAGRAPH, _HEADING = range(7)
-"""How good a place is to cut. A heading of level n counts as _HEADING + 6 - n."""
-
-_ATOM = 4
-_SHORTEST = 2
+_PIECE = 4
+_SHORTEST = 4
 _SHORTEST_SECTION = 8
-"""A passage has at least a half of the tokens allowed, an eighth if a heading follows; no atom has over a quarter."""
+"""No piece has over a quarter of the tokens allowed. A cut leaves as many on both sides, an eighth before a heading."""
 
-_CHARACTERS_PER_TOKEN = 12
-_SEEN = 64
+_SEEN = (24, 256)
+"""Characters behind a place that choose between equally good ones. An edit among them changes the choice, so they are
+few; more of them count only where many places begin alike, as the lines of a log do."""
 
 
 class _Tokenizer(Protocol):
     def count(self, text: str) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Atom:
-    """A piece of text that is not cut; `strength` is how good a place its beginning is to cut."""
-
-    start: int
-    strength: int
-    tokens: int
 
 
 def passages(document: Document, max_tokens: int) -> Iterator[Passage]:
@@ -74,93 +50,48 @@ class _Cutter:
         self._text = document.text
         self._count = tokenizer.count
         self._max = max_tokens
-        atoms = list(_with_headings(self._atoms(), document.headings))
-        self._starts = [atom.start for atom in atoms] + [len(self._text)]
-        self._strengths = [atom.strength for atom in atoms]
-        self._tokens = [0]  # before each atom; the sum is never less than the tokens of the whole, but for rare cases
-        for atom in atoms:
-            self._tokens.append(self._tokens[-1] + atom.tokens)
+        self._breaks = Breaks(document, tokenizer.count, max_tokens // _PIECE)
+        self._ranks = list(self._breaks.ranks(*_SEEN))
 
     def pieces(self) -> Iterator[tuple[int, str, int]]:
         """(start, text without white space around it, tokens) of every piece that is not blank."""
-        at, last = 0, len(self._strengths)
-        while at < last:
-            cut = self._cut(at)
-            start, text, tokens = self._piece(at, cut)
-            while tokens > self._max and cut - at > 1:
-                cut -= 1
-                start, text, tokens = self._piece(at, cut)
-            if text:
+        spans = [(0, len(self._ranks))]
+        while spans:
+            first, last = spans.pop()
+            start, text, tokens = self._measured(first, last)
+            if tokens > self._max and last - first > 1:
+                cut = self._cut(first, last)
+                spans += [(cut, last), (first, cut)]
+            elif text:
                 yield start, text, tokens
-            at = cut
 
-    def _piece(self, at: int, cut: int) -> tuple[int, str, int]:
-        raw = self._text[self._starts[at] : self._starts[cut]]
+    def _measured(self, first: int, last: int) -> tuple[int, str, int]:
+        """The tokens are exact where they may be few enough."""
+        start, end = self._breaks.starts[first], self._breaks.starts[last]
+        tokens = self._breaks.tokens[last] - self._breaks.tokens[first]
+        if tokens > self._max:
+            return start, "", tokens
+        raw = self._text[start:end]
         text = raw.strip()
-        return self._starts[at] + len(raw) - len(raw.lstrip()), text, self._count(text)
+        return start + len(raw) - len(raw.lstrip()), text, self._count(text)
 
-    def _cut(self, at: int) -> int:
-        """The best place within what one passage can hold; of equally good ones, the one whose text says so."""
-        before, last = self._tokens[at], len(self._strengths)
-        furthest = max(bisect_right(self._tokens, before + self._max) - 1, at + 1)
-        section = self._strongest(at, self._max // _SHORTEST_SECTION, min(furthest, last - 1))
-        if section and self._strengths[section] >= _HEADING:
+    def _cut(self, first: int, last: int) -> int:
+        """The best place before a heading, or else the best, that leaves enough on both sides; else the middle."""
+        section = self._best(first, last, self._max // _SHORTEST_SECTION)
+        if section and self._ranks[section][0] >= HEADING:
             return section
-        if furthest == last:
-            return last
-        return self._strongest(at, self._max // _SHORTEST, furthest) or furthest
+        return self._best(first, last, self._max // _SHORTEST) or (first + last) // 2
 
-    def _strongest(self, at: int, tokens: int, furthest: int) -> int | None:
-        """The best place that leaves so many tokens behind `at`, up to `furthest`."""
-        nearest = bisect_left(self._tokens, self._tokens[at] + tokens, at + 1, max(furthest, at + 1))
-        places = range(nearest, furthest + 1)
-        return max(places, key=lambda place: (self._strengths[place], self._checksum(place)), default=None)
-
-    def _checksum(self, place: int) -> int:
-        start = self._starts[place]
-        return crc32(self._text[start : start + _SEEN].encode())
-
-    def _atoms(self) -> Iterator[_Atom]:
-        return self._split(0, len(self._text), 0, _PARAGRAPH)
-
-    def _split(self, start: int, end: int, level: int, strength: int) -> Iterator[_Atom]:
-        """Atoms of a span, cut in the way of `level`; what is still too large, in the next."""
-        for found in _LEVELS[level].finditer(self._text, start, end):
-            long = found.end() - found.start() > self._max // _ATOM * _CHARACTERS_PER_TOKEN
-            tokens = 0 if long else self._count(found[0])
-            if level < len(_LEVELS) - 1 and (long or tokens > self._max // _ATOM):
-                yield from self._split(found.start(), found.end(), level + 1, strength)
-            else:
-                yield _Atom(found.start(), strength, tokens)
-            strength = _strength(level, found[0])
-
-
-def _strength(level: int, before: str) -> int:
-    """Of the place behind `before`."""
-    if level == 0:
-        if _BLANK_LINE.search(before[-_SEEN:]):
-            return _PARAGRAPH
-        return _SENTENCE if _SENTENCE_END.search(before[-_SEEN:]) else _LINE
-    return (_SENTENCE, _PHRASE, _WORD, _INSIDE, _INSIDE)[level - 1]
-
-
-def _with_headings(atoms: Iterator[_Atom], headings: tuple[Heading, ...]) -> Iterator[_Atom]:
-    """Where a heading begins, or the line that it stands in."""
-    coming = list(reversed(headings))
-    held: _Atom | None = None
-    for atom in atoms:
-        if held:
-            yield _headed(held, atom.start, coming)
-        held = atom
-    if held:
-        yield _headed(held, None, coming)
-
-
-def _headed(atom: _Atom, end: int | None, coming: list[Heading]) -> _Atom:
-    level = _MAX_DEPTH + 1
-    while coming and (end is None or coming[-1].start < end):
-        level = min(level, coming.pop().level)
-    return atom if level > _MAX_DEPTH else _Atom(atom.start, _HEADING + _MAX_DEPTH - level, atom.tokens)
+    def _best(self, first: int, last: int, shortest: int) -> int | None:
+        """From the middle onward if all that follows is the same, so that the same text over and over is cut evenly."""
+        tokens = self._breaks.tokens
+        nearest = bisect_left(tokens, tokens[first] + shortest, first + 1, last)
+        furthest = bisect_right(tokens, tokens[last] - shortest, nearest, last)
+        ranks = self._ranks[nearest:furthest]
+        if not ranks:
+            return None
+        best, middle = max(ranks), len(ranks) // 2
+        return nearest + (ranks.index(best, middle) if best in ranks[middle:] else ranks.index(best))
 
 
 def _page(document: Document, character: int) -> int | None:
