@@ -187,7 +187,7 @@ async def test_a_storm_of_limits_on_one_costs_few_requests_more_than_calls(bench
 
 
 async def test_a_broken_deployment_is_probed_by_one_call_at_a_time_until_it_is_well(bench: Bench) -> None:
-    pair = pair_of(bench, breaker=BreakerRules(in_a_row=3, rest_s=0.05))
+    pair = pair_of(bench, breaker=BreakerRules(in_a_row=3, rest_s=0.5))
     pair.script("first", Step(status=500, times=3))
     for _ in range(3):
         assert await pair.complete() == ("second", "2")
