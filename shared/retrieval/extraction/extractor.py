@@ -55,7 +55,7 @@ class Extractor:
                 self._child = None
 
     async def _last_attempt(self, path: Path, filename: str, part: Part | None) -> Extracted:
-        """In a child of its own: the first may have been worn out by other documents."""
+        """In a child of its own: the first may have been full of what other documents left, or the machine busy."""
         try:
             return await self._attempt(path, filename, part)
         except ChildFailure as failure:

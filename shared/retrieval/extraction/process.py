@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from pathlib import Path
-from signal import SIGXCPU, Signals
+from signal import SIGKILL, SIGXCPU, Signals
 from typing import Self, cast
 
 from shared.errors import DocumentError, OverloadedError
@@ -31,10 +31,10 @@ _COMMAND = (sys.executable, "-m", "shared.retrieval.extraction.child")
 class ChildFailure(Exception):  # noqa: N818 - not an error of the platform: the extractor answers it
     """The child did not survive its document. `reason` goes on from the document's name; `detail` is for operators.
 
-    `again` says whether another child could do better: processor time is the same in each.
+    `again` says whether another child could do better: one that is not as full, or at a time that is not as busy.
     """
 
-    def __init__(self, reason: str, detail: str, *, again: bool = True) -> None:
+    def __init__(self, reason: str, detail: str, *, again: bool) -> None:
         super().__init__(detail)
         self.reason = reason
         self.again = again
@@ -82,7 +82,8 @@ class ChildProcess:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await self._converse(Job(str(path), filename, part))
         except TimeoutError as error:
-            raise ChildFailure(f"took longer than the {self._limits.deadline_s:g} s allowed", "deadline") from error
+            reason = f"took longer than the {self._limits.deadline_s:g} s allowed"
+            raise ChildFailure(reason, "deadline", again=True) from error
 
     def interrupt(self) -> None:
         """Kill it if it is at work."""
@@ -143,7 +144,8 @@ class ChildProcess:
         line = decode(await self._line())
         if isinstance(line, Failed):
             await self._exit()
-            raise ChildFailure(self._memory() if line.out_of_memory else "could not be read", line.detail)
+            reason = self._memory() if line.out_of_memory else "could not be read"
+            raise ChildFailure(reason, line.detail, again=line.out_of_memory and self._full)
         return line
 
     async def _line(self) -> bytes:
@@ -160,7 +162,13 @@ class ChildProcess:
         if status == -SIGXCPU:
             most = f"{self._limits.cpu_s} s, and 1 s more for each MiB"
             return ChildFailure(f"needed more processor time than is allowed ({most})", cause, again=False)
-        return ChildFailure(f"{self._memory()} or broke the library that reads it ({cause})", cause)
+        again = self._full or status == -SIGKILL  # by the system, when all of the machine's memory is taken
+        return ChildFailure(f"{self._memory()} or broke the library that reads it ({cause})", cause, again=again)
+
+    @property
+    def _full(self) -> bool:
+        """Whether what earlier documents have left behind may have been too much, and not this one."""
+        return self._resident_bytes > self._limits.recycle_bytes // 2
 
     def _memory(self) -> str:
         return f"needed more than the {mib(self._limits.memory_bytes)} of memory allowed"

@@ -223,3 +223,17 @@ async def test_a_killed_parent_takes_its_child_along(long: Path) -> None:
     parent.kill()
     await parent.wait()
     await until(lambda: not alive(child))
+
+
+async def test_a_document_that_lacks_memory_in_a_new_child_is_not_tried_again(
+    make_extractor: MakeExtractor, tmp_path: Path
+) -> None:
+    path = files.raw_pdf(tmp_path / "a.pdf", files.deflated(megabytes=3000, layers=3), filters=3)
+    reading = asyncio.create_task(make_extractor(memory_bytes=500 * files.MIB).extract(path, "a.pdf"))
+    seen: set[int] = set()
+    while not reading.done():
+        seen |= set(children())
+        await asyncio.sleep(0.005)
+    with pytest.raises(DocumentError, match="needed more than the 500 MiB of memory allowed"):
+        await reading
+    assert len(seen) == 1
