@@ -12,9 +12,6 @@ from typing import Protocol
 from shared.retrieval.breaks import HEADING, Breaks
 from shared.retrieval.extraction.document import Document, Heading, Passage
 
-CHUNKER = "3"
-"""Version of where passages are cut: another one finds none of the vectors that were made before."""
-
 _MAX_DEPTH = 6
 
 _PIECE = 4

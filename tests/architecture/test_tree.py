@@ -96,7 +96,6 @@ def test_indexing_the_app_loads_no_sdk() -> None:
         "opentelemetry.sdk",
         "pypdfium2",
         "rs_bpe",
-        "semantic_text_splitter",
         "shared.adapters.sqlite",
         "shared.wiring.assembly",
         "sqlite_vec",
