@@ -10,6 +10,7 @@ import pytest
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.matrices import Matrices, Matrix
+from shared.errors import OverloadedError
 from shared.ports.filters import OneOf
 from tests.contracts.stores import DIMENSIONS, X, chunk
 from tests.contracts.test_chunk_filters import (
@@ -22,6 +23,7 @@ from tests.contracts.test_chunk_filters import (
     test_what_a_filter_leaves_out_does_not_use_up_the_limit,
 )
 from tests.contracts.test_chunk_search import TestAccess, TestDocuments, TestRecall, TestVectors
+from tests.scenarios.deck import eventually
 
 __all__ = [
     "TestAccess",
@@ -157,6 +159,42 @@ async def test_small_partitions_are_scanned(database: SqliteDatabase) -> None:
     await publish(chunks, "e", 1, 1)
     assert len(await near(chunks)) == 4
     assert matrices.given == 1
+
+
+async def test_searches_go_on_by_scan_until_a_large_matrix_is_loaded(path: Path, database: SqliteDatabase) -> None:
+    matrices = Counted(dimensions=DIMENSIONS, smallest=0, at_once=10)
+    chunks, elsewhere = kept(database, matrices), SqliteDatabase(path, patience_s=30)
+    await publish(kept(elsewhere, Matrices(dimensions=DIMENSIONS)), "d", 1, 60)
+    assert len(await near(chunks)) == 60
+    assert (matrices.given, matrices.refused) == (0, 1)
+    await eventually(lambda: is_given(chunks, matrices, 60), bool)
+    refused = matrices.refused
+    await publish(kept(elsewhere, Matrices(dimensions=DIMENSIONS)), "e", 1, 10)
+    assert len(await near(chunks)) == 70
+    assert matrices.refused == refused
+    await publish(kept(elsewhere, Matrices(dimensions=DIMENSIONS)), "d", 2, 11)
+    assert len(await near(chunks)) == 21
+    assert matrices.refused == refused + 1
+    await eventually(lambda: is_given(chunks, matrices, 21), bool)
+    await elsewhere.close()
+
+
+async def is_given(chunks: SqliteChunks, matrices: Counted, count: int) -> bool:
+    """Whether a search, which finds so many either way, had a matrix."""
+    given = matrices.given
+    assert len(await near(chunks)) == count
+    return matrices.given > given
+
+
+async def test_a_matrix_that_is_wanted_of_a_file_just_closed_is_not_loaded(database: SqliteDatabase) -> None:
+    matrices = Counted(dimensions=DIMENSIONS, smallest=0, at_once=10)
+    chunks = kept(database, matrices)
+    await publish(chunks, "d", 1, 60)
+    assert len(await near(chunks)) == 60
+    await database.close()
+    with pytest.raises(OverloadedError):
+        await near(chunks)
+    assert matrices.given == 0
 
 
 async def test_what_is_over_the_budget_is_scanned_and_what_was_there_stays(database: SqliteDatabase) -> None:

@@ -1,9 +1,10 @@
 """Chunks and the searches over them: the port, and how a chunk becomes rows."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -12,7 +13,7 @@ from shared.adapters.sqlite import filters as attribute_filters
 from shared.adapters.sqlite import generations, lexical, search, vectors
 from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
 from shared.adapters.sqlite.matrices import Matrices
-from shared.errors import InvalidRequestError, TooLargeError
+from shared.errors import InvalidRequestError, PlatformError, TooLargeError
 from shared.ports.chunks import Candidates, Chunk, Standing
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.filters import Filter
@@ -61,6 +62,7 @@ class SqliteChunks:
         self._dimensions = dimensions
         self._matrices = matrices or Matrices(dimensions=dimensions)
         self._model = EmbeddingModel(embedding_model, dimensions)
+        self._loads: set[asyncio.Task[None]] = set()
 
     async def put(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
@@ -130,12 +132,27 @@ class SqliteChunks:
             partition = generations.find_partition(connection, tenant, store_id)
             if partition is None or limit < 1:
                 return Candidates((), ())
+            read = cache(_read)  # what both lists hold is read once
             return Candidates(
-                by_vector=_hits(search.by_vector(connection, partition, query, self._matrices)),
-                by_text=_hits(search.by_text(connection, partition, query)),
+                by_vector=_hits(search.by_vector(connection, partition, query, self._matrices), read),
+                by_text=_hits(search.by_text(connection, partition, query), read),
             )
 
-        return await self._database.read(work)
+        found = await self._database.read(work)
+        self._catch_up()
+        return found
+
+    def _catch_up(self) -> None:
+        """Load, beside the searches, the matrices that they found to be far behind."""
+        for partition in self._matrices.behind():
+            load = asyncio.create_task(self._load(partition))
+            self._loads.add(load)
+            load.add_done_callback(self._loads.discard)
+
+    async def _load(self, partition: int) -> None:
+        # A file that is closed or cannot be read: the next search says so, or asks for the matrix again.
+        with suppress(PlatformError):
+            await self._database.read(lambda connection: self._matrices.load(connection, partition))
 
     def _prepare(self, chunks: Sequence[Chunk]) -> Sequence[_Prepared]:
         return [self._prepare_one(chunk) for chunk in chunks]
@@ -193,5 +210,5 @@ def _read(body: str, embedding: bytes) -> Chunk:
     return replace(_chunk.validate_json(body), embedding=vectors.numbers(embedding))
 
 
-def _hits(found: Iterable[Row]) -> tuple[tuple[Chunk, float], ...]:
-    return tuple((_read(body, embedding), score) for body, embedding, score in found)
+def _hits(found: Iterable[Row], read: Callable[[str, bytes], Chunk]) -> tuple[tuple[Chunk, float], ...]:
+    return tuple((read(body, embedding), score) for body, embedding, score in found)
