@@ -9,7 +9,8 @@ import pytest
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.sqlite.chunks import SqliteChunks
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import rows
 from shared.ports.chunks import Chunks
 from shared.ports.filters import Combined, Filter, OneOf, Ordered, holds
 from shared.ports.records import Attribute

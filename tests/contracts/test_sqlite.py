@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,10 +15,11 @@ import pytest
 
 from shared.adapters.sqlite import schema
 from shared.adapters.sqlite.chunks import SqliteChunks
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.transactions import rows
 from shared.adapters.sqlite.usage import SqliteUsageLedger
-from shared.errors import ConflictError, OverloadedError, PlatformError, RateLimitError
+from shared.errors import ConflictError, OverloadedError, PlatformError, PreconditionFailedError, RateLimitError
 from shared.ports.records import FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, chunk, event, file_record
 
@@ -185,6 +187,40 @@ class TestTransactions:
             await database.write(write)
         assert await database.read(lambda connection: rows(connection, "SELECT * FROM records")) == []
 
+    async def test_a_write_that_fails_takes_nothing_with_it_of_those_that_wait_beside_it(
+        self, database: SqliteDatabase
+    ) -> None:
+        files = SqliteRecords(database, FileRecord)
+        stored = await files.create(file_record("f"))
+        held = threading.Event()
+        first = asyncio.create_task(database.write(lambda _: held.wait()))
+        await asyncio.sleep(0)
+        before = asyncio.create_task(files.create(file_record("before")))
+        stale = asyncio.create_task(files.replace(stored.value, if_match="stale"))
+        after = asyncio.create_task(files.replace(stored.value, if_match=stored.etag))
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(first, before, after)
+        with pytest.raises(PreconditionFailedError):
+            await stale
+        assert {one.value.id: one.etag for one in (await files.list("t")).items} == {
+            "before": before.result().etag,
+            "f": after.result().etag,
+        }
+
+    async def test_writes_that_wait_together_share_a_commit(self, database: SqliteDatabase) -> None:
+        files = SqliteRecords(database, FileRecord)
+        await files.create(file_record("f"))
+        before = await database.read(commits_seen)
+        held = threading.Event()
+        first = asyncio.create_task(database.write(lambda _: held.wait()))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(files.create(file_record(str(number)))) for number in range(20)]
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(first, *others)
+        assert before < await database.read(commits_seen) < before + len(others)
+
     async def test_a_cancelled_caller_leaves_the_store_whole(self, database: SqliteDatabase) -> None:
         files = SqliteRecords(database, FileRecord)
         tasks = [asyncio.create_task(files.create(file_record(str(number)))) for number in range(8)]
@@ -328,6 +364,11 @@ class TestFailures:
         with pytest.raises(OverloadedError, match="cannot be opened"):
             await SqliteRecords(database, FileRecord).list("t")
         await database.close()
+
+
+def commits_seen(connection: apsw.Connection) -> int:
+    rows(connection, "SELECT 1 FROM records")
+    return connection.data_version()
 
 
 def letter(path: Path) -> None:

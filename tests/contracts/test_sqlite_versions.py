@@ -11,9 +11,10 @@ import pytest
 
 from shared.adapters.sqlite import schema
 from shared.adapters.sqlite.chunks import SqliteChunks
-from shared.adapters.sqlite.connection import SqliteDatabase, rows, transaction
+from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.keys import SqliteKeyIndex
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.transactions import rows, transaction
 from shared.adapters.sqlite.usage import SqliteUsageLedger
 from shared.errors import PlatformError
 from shared.ports.keys import KeyPlace

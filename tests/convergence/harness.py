@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.sqlite.connection import rows
+from shared.adapters.sqlite.transactions import rows
 from shared.adapters.storage.auth import StorageAccount
 from shared.adapters.storage.blobs import StorageBlobs
 from shared.ports.blobs import DOCUMENTS

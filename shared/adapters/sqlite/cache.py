@@ -6,7 +6,8 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from shared.adapters.sqlite import vectors as packed
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import rows
 from shared.ports.cache import Vector
 from shared.ports.clock import Clock
 

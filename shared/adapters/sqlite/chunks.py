@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from shared.adapters.sqlite import filters as attribute_filters
 from shared.adapters.sqlite import generations, lexical, search, vectors
-from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.matrices import Matrices
+from shared.adapters.sqlite.transactions import Row, rows
 from shared.errors import InvalidRequestError, PlatformError, TooLargeError
 from shared.ports.chunks import Candidates, Chunk, Standing
 from shared.ports.embedding_model import EmbeddingModel

@@ -1,22 +1,20 @@
 """One SQLite file: a single writer, readers that each see one snapshot, everything off the event loop."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from shared.adapters.sqlite import schema
 from shared.adapters.sqlite.failures import busy, translated
+from shared.adapters.sqlite.transactions import transaction
+from shared.adapters.sqlite.writer import Write, Writer
 from shared.errors import OverloadedError
 
 if TYPE_CHECKING:
     import apsw
-
-type Row = tuple[Any, ...]
-type Bindings = dict[str, Any]
 
 _RETRY_WAL_S = 0.01
 _MAPPED_BYTES = 256 * 1024 * 1024
@@ -31,8 +29,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
         self.path = path
         self._patience_s = patience_s
-        self._writing = threading.Lock()
-        self._writer: apsw.Connection | None = None
+        self._writer = Writer(self._open)
         self._readers: list[apsw.Connection] = []
         self._closed = False
 
@@ -41,30 +38,29 @@ class SqliteDatabase:
         return await asyncio.to_thread(self._read, work)
 
     async def write[T](self, work: Callable[["apsw.Connection"], T]) -> T:
-        """Run `work` in a thread, as one transaction: all of it happens, or nothing when it raises."""
-        return await asyncio.to_thread(self._write, work)
+        """Run `work` in a thread: all of it happens, or nothing when it raises. It may be run twice (see `Writer`)."""
+        self._refuse_if_closed()
+        write = Write(work)
+        turn = asyncio.wrap_future(self._writer.put(write))
+        turn.add_done_callback(_retrieved)
+        done, _ = await asyncio.wait({turn}, timeout=self._patience_s)
+        if not done and self._writer.withdraw(write):
+            raise busy(self.path)
+        with translated(self.path):
+            return await turn
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._close)
 
     def _read[T](self, work: Callable[["apsw.Connection"], T]) -> T:
         with translated(self.path), self._reader() as connection, transaction(connection, "DEFERRED"):
             return work(connection)
 
-    def _write[T](self, work: Callable[["apsw.Connection"], T]) -> T:
-        with translated(self.path), self._exclusive():
-            if self._writer is None:
-                self._writer = self._open()
-            with transaction(self._writer, "IMMEDIATE"):
-                return work(self._writer)
-
     def _close(self) -> None:
-        self._closed = True
-        with translated(self.path), self._exclusive(even_if_closed=True):
+        with translated(self.path):
             self._close_readers()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._writer.close()
 
     def _close_readers(self) -> None:
         with suppress(IndexError):
@@ -85,17 +81,6 @@ class SqliteDatabase:
             self._readers.append(connection)
             if self._closed:
                 self._close_readers()
-
-    @contextmanager
-    def _exclusive(self, *, even_if_closed: bool = False) -> Generator[None]:
-        if not self._writing.acquire(timeout=self._patience_s):
-            raise busy(self.path)
-        try:
-            if not even_if_closed:
-                self._refuse_if_closed()
-            yield
-        finally:
-            self._writing.release()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -145,22 +130,7 @@ def _load_vectors(connection: "apsw.Connection") -> None:
     connection.enable_load_extension(False)
 
 
-@contextmanager
-def transaction(connection: "apsw.Connection", mode: Literal["IMMEDIATE", "DEFERRED"]) -> Generator[None]:
-    """All of what is inside, or nothing.
-
-    Not apsw's own `with connection`: that one keeps the interpreter's lock while it waits for SQLite's (measured with
-    3.54), so the thread that should let go, and the event loop with it, stand still until the time-out.
-    """
-    connection.execute(f"BEGIN {mode}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def rows(connection: "apsw.Connection", sql: str, bindings: Sequence[Any] | Bindings = ()) -> list[Row]:
-    """Run one statement to its end."""
-    return connection.execute(sql, bindings).fetchall()
+def _retrieved(turn: "asyncio.Future[object]") -> None:
+    """What became of a write whose caller was cancelled is of no interest to anybody."""
+    if not turn.cancelled():
+        turn.exception()

@@ -7,7 +7,7 @@ Names and values are parameters throughout. Booleans are a kind of their own: to
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from shared.adapters.sqlite.connection import Bindings
+from shared.adapters.sqlite.transactions import Bindings
 from shared.ports.filters import Combined, Filter, OneOf, Order, Ordered, kind_of
 from shared.ports.records import Attribute
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.adapters.sqlite import filters
-from shared.adapters.sqlite.connection import Row, rows
+from shared.adapters.sqlite.transactions import Row, rows
 
 if TYPE_CHECKING:
     import apsw

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import rows
 from shared.errors import ConflictError, NotFoundError
 from shared.ports.keys import KeyPlace
 

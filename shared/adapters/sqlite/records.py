@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from shared.adapters.sqlite.connection import SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import rows
 from shared.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
 from shared.ports.codec import Codec
 from shared.ports.records import Page, Record, Stored

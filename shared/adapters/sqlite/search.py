@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.adapters.sqlite import lexical, vectors
-from shared.adapters.sqlite.connection import Bindings, Row, rows
 from shared.adapters.sqlite.filters import Condition
 from shared.adapters.sqlite.matrices import Matrices
+from shared.adapters.sqlite.transactions import Bindings, Row, rows
 from shared.ports.filters import Filter
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from shared.adapters.sqlite.connection import Row, SqliteDatabase, rows
+from shared.adapters.sqlite.connection import SqliteDatabase
+from shared.adapters.sqlite.transactions import Row, rows
 from shared.ports.usage import UNSETTLED, Operation, UsageEvent, UsageTotal
 
 if TYPE_CHECKING:

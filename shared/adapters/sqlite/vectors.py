@@ -14,16 +14,19 @@ def exact(vector: Sequence[float], dimensions: int) -> bytes:
     if len(vector) != dimensions:
         raise InvalidRequestError(f"The embedding has {len(vector)} dimensions; this store holds {dimensions}.")
     floats = array("f", vector)
-    if not all(map(math.isfinite, floats)):
+    # So few 32-bit numbers add up to no infinity in 64 bits, unless there is one among them.
+    if not math.isfinite(sum(floats)):
         raise InvalidRequestError("The embedding holds a number that is infinite, or none, in 32 bits.")
     return floats.tobytes()
 
 
 def scannable(embedding: bytes) -> bytes:
     """The direction of an exact embedding in 8-bit integers, all of one length, so that near means alike."""
-    floats = array("f", embedding)
-    length = math.sqrt(math.sumprod(floats, floats)) or 1.0
-    return array("b", [round(number / length * _INT8_MAX) for number in floats]).tobytes()
+    import numpy as np  # a tenth of the time of plain Python, which is a quarter of what a chunk takes
+
+    floats = np.frombuffer(embedding, np.float32).astype(np.float64)
+    length = math.sqrt(floats @ floats) or 1.0
+    return np.rint(floats * (_INT8_MAX / length)).astype(np.int8).tobytes()
 
 
 def numbers(embedding: bytes) -> tuple[float, ...]:
