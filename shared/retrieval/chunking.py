@@ -6,6 +6,7 @@ but those around it, so that the other passages keep their vectors.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from typing import Protocol
 
@@ -33,13 +34,19 @@ def passages(document: Document, max_tokens: int) -> Iterator[Passage]:
 
     They cover all of the text but white space, and never overlap.
     """
-    tokenizer: _Tokenizer = import_module("rs_bpe.bpe").openai.o200k_base()  # the package has no types
+    tokenizer = _tokenizer()
     trail = _Trail(document.headings)
     for start, text, tokens in _Cutter(document, tokenizer, max_tokens).pieces():
         end = start + len(text)
         first, last = _page(document, start), _page(document, end - 1)
         at, to = document.char_start + start, document.char_start + end
         yield Passage(text, at, to, first, last, trail.at(start), tokens)
+
+
+@cache
+def _tokenizer() -> _Tokenizer:
+    """Kept: asking for it again takes as long as many a document."""
+    return import_module("rs_bpe.bpe").openai.o200k_base()  # the package has no types
 
 
 class _Cutter:

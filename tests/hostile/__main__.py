@@ -19,9 +19,9 @@ files themselves. `tests/hostile/test_hostile.py` holds every state and code, an
 if nothing had been; it runs with smaller limits, so that it is quick.
 
 A file is read by a child process that may use 1 GiB of address space, 20 s of processor time and 1 s more for each MiB
-of the file, and 55 s in all. One that runs out of memory or time has a second try, alone in a new child; processor time
-is the same in every child, and has none. The seconds were measured
-on two cores that other work kept busy, second tries included.
+of the file, and 55 s in all. One that runs out of time has a second try, alone in a new child, for the machine
+may have been busy; so has one that runs out of memory in a child that earlier documents had left full. The seconds were
+measured on two cores that other work kept busy, second tries included.
 
 `ready` stands for hostile content without effect: entities that are neither multiplied nor looked up, members that are
 never unpacked, sizes that nobody believes.
