@@ -32,7 +32,7 @@ LANGUAGES = {
 """Those with enough translated pages, by the names of their folders. Arabic and Hindi have next to none: Persian and
 Marathi are written in the same scripts."""
 
-_PACKAGE = "gnome-user-docs"
+PACKAGE = "gnome-user-docs"
 _MALLARD = "{http://projectmallard.org/1.0/}"
 _BLOCKS = {f"{_MALLARD}{name}" for name in ("p", "title", "screen")}
 _SHORTEST_BODY = 200
@@ -49,7 +49,7 @@ class Page:
 
 def pages(language: str) -> list[Page]:
     """The pages that are translated, in order; raise NoAptError where Debian's package cannot be had."""
-    root = corpus.unpacked(_PACKAGE) / "usr" / "share" / "help"
+    root = corpus.unpacked(PACKAGE) / "usr" / "share" / "help"
     originals = {one.name: one for one in _all(root / "C")}
     found = originals.values() if language == "C" else _all(root / language)
     return [one for one in found if language == "C" or _is_translated(one, originals.get(one.name))]

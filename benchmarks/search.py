@@ -1,8 +1,8 @@
 """Hybrid search with tenant and ACL filter: the embedded store behind its port, beside the plain design in SQL.
 
-`python -m benchmarks.search [--sizes 10000,100000,300000] [--queries 200] [--rounds 5] [--data FOLDER] [--check]
+`python -m benchmarks.search [--sizes 10000,100000] [--queries 100] [--rounds 3] [--data FOLDER] [--check]
 [--update-docs]`. One run: for each size both stores hold the same passages, each in a process of its own, and take
-turns. Takes about twenty minutes; `--sizes 100000` takes five. `--data` keeps the stores and finds them again: for
+turns. Takes about five minutes on a machine that does nothing else, `--sizes 300000` ten more. `--data` keeps the stores and finds them again: for
 work on searching, not on how chunks are stored. `--check` fails above the targets, at 100,000 chunks.
 """
 
@@ -85,9 +85,9 @@ class _Worker:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--sizes", default="10000,100000,300000", help="chunks in the searched vector store")
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", default="10000,100000", help="chunks in the searched vector store")
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, help="keep the stores in this folder, and use those that are there")
     parser.add_argument("--check", action="store_true", help="fail when a target is missed")
     parser.add_argument("--update-docs", action="store_true", help="write the section of docs/benchmarks.md")
