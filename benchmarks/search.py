@@ -2,8 +2,9 @@
 
 `python -m benchmarks.search [--sizes 10000,100000] [--queries 100] [--rounds 3] [--data FOLDER] [--check]
 [--update-docs]`. One run: for each size both stores hold the same passages, each in a process of its own, and take
-turns. Takes about five minutes on a machine that does nothing else, `--sizes 300000` ten more. `--data` keeps the stores and finds them again: for
-work on searching, not on how chunks are stored. `--check` fails above the targets, at 100,000 chunks.
+turns. Takes about five minutes on a machine that does nothing else, `--sizes 300000` ten more. `--data` keeps the
+stores and finds them again: for work on searching, not on how chunks are stored. `--check` fails above the targets, at
+100,000 chunks.
 """
 
 import argparse
