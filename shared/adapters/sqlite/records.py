@@ -21,6 +21,7 @@ _text = TypeAdapter(str)
 _CREATE = """
 INSERT INTO records (tenant, kind, id, etag, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1
 """
+_REPLACE = "UPDATE records SET etag = ?, body = ? WHERE tenant = ? AND kind = ? AND id = ? AND etag = ? RETURNING 1"
 _LIST = "SELECT etag, body FROM records WHERE {conditions} ORDER BY id {direction} LIMIT ?"
 
 
@@ -46,9 +47,8 @@ class SqliteRecords[T: Record]:
         body, etag = self._codec.encode(value).decode(), _new_etag()
 
         def work(connection: "apsw.Connection") -> Stored[T]:
-            self._expect(connection, value.tenant, value.id, if_match)
-            sql = "UPDATE records SET etag = ?, body = ? WHERE tenant = ? AND kind = ? AND id = ?"
-            connection.execute(sql, (etag, body, value.tenant, self._kind, value.id))
+            if not rows(connection, _REPLACE, (etag, body, value.tenant, self._kind, value.id, if_match)):
+                self._expect(connection, value.tenant, value.id, if_match)
             return Stored(value, etag)
 
         return await self._database.write(work)
