@@ -28,8 +28,8 @@ from shared.retrieval.extraction import Extractor
 from shared.retrieval.listing import Walk, walk
 from shared.settings import PREFIX, STORAGE, Settings
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
-from shared.wiring import assembly
 from shared.wiring.indexes import embedding_models, open_indexes
+from shared.wiring.retrieval import Indexing, Storage, open_retrieval
 from shared.wiring.stores import Stores, open_stores
 
 _TENANT = "acme"
@@ -82,9 +82,9 @@ class Side:
     def _handlers(self, extractor: Extractor) -> dict[QueueName, Handle]:
         models, embedder = embedding_models(self._settings), self._embedder
         indexes = open_indexes(self._settings, models, self._stores, lambda _: embedder, self._clock)
-        indexing = assembly._Indexing(indexes, extractor, self._settings.lease_s)
-        storage = assembly._Storage(self._queues, self._blobs)
-        services = assembly._retrieval(self._stores, storage, indexing, self._clock)
+        indexing = Indexing(indexes, extractor, self._settings.lease_s)
+        storage = Storage(self._queues, self._blobs)
+        services = open_retrieval(self._stores, storage, indexing, self._clock)
 
         async def index_document(message: Message) -> None:
             await services.indexer.handle(parse_document_event(message.body), message.receipt.message_id)

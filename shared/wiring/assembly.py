@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shared.adapters.entra import MODELS_SCOPE, Identity
 from shared.adapters.http import HttpPool
@@ -25,40 +24,16 @@ from shared.gateway.routing import Router
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
-from shared.ports.blobs import Blobs
 from shared.ports.models import Deployment, Price
-from shared.ports.queues import Queues
-from shared.retrieval.attachments import Attachments
-from shared.retrieval.claims import Claims
-from shared.retrieval.content import Content
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.extraction import Limits as ReadingLimits
-from shared.retrieval.files import Files
-from shared.retrieval.first_sight import DroppedFiles
-from shared.retrieval.folders import Folders
-from shared.retrieval.generations import Builder
-from shared.retrieval.indexing import Indexer
-from shared.retrieval.parts import PartIndexer
-from shared.retrieval.planning import Planner
-from shared.retrieval.reconcile import Reconciler
-from shared.retrieval.removal import Removal
-from shared.retrieval.repair import Repair
-from shared.retrieval.rounds import Rounds
-from shared.retrieval.tenants import Tenants
-from shared.retrieval.vector_stores import VectorStores
-from shared.retrieval.writing import ChunkWriter
 from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
-from shared.wiring.indexes import Indexes, embedding_models, open_indexes
+from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
 from shared.wiring.probes import probes
-from shared.wiring.stores import Stores, open_stores
-
-
-@dataclass(frozen=True, slots=True)
-class _Storage:
-    queues: Queues
-    blobs: Blobs
+from shared.wiring.retrieval import Indexing, Storage, open_retrieval
+from shared.wiring.stores import open_stores
 
 
 def assemble(environ: Mapping[str, str] | None = None) -> Platform:
@@ -88,7 +63,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractor(reading)
-    retrieval = _retrieval(stores, _Storage(queues, blobs), _Indexing(indexes, extractor, settings.lease_s), clock)
+    retrieval = open_retrieval(stores, Storage(queues, blobs), Indexing(indexes, extractor, settings.lease_s), clock)
 
     async def close() -> None:
         await meter.drain()
@@ -116,61 +91,6 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         queues=queues,
         probes=probes(stores, queues, blobs, models, catalogue),
         close=close,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Retrieval:
-    files: Files
-    vector_stores: VectorStores
-    attachments: Attachments
-    indexer: Indexer
-    parts: PartIndexer
-    rounds: Rounds
-
-
-@dataclass(frozen=True, slots=True)
-class _Indexing:
-    indexes: Indexes
-    extractor: Extractor
-    lease_s: float
-
-
-def _retrieval(stores: Stores, storage: _Storage, indexing: _Indexing, clock: SystemClock) -> _Retrieval:
-    indexes, documents, blobs, queues = indexing.indexes, stores.documents, storage.blobs, storage.queues
-    chunks = indexes.chunks
-    tenants = Tenants(stores.tenants)
-    folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
-    removal = Removal(documents, chunks)
-    attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
-    content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
-    reconciler = Reconciler(
-        stores=stores.vector_stores,
-        documents=documents,
-        blobs=blobs,
-        chunks=chunks,
-        dropped=DroppedFiles(stores.files, clock),
-        claims=Claims(documents, clock, lease_s=indexing.lease_s),
-        removal=removal,
-        builder=Builder(content, writer, Planner(queues, clock), chunks, clock),
-    )
-    return _Retrieval(
-        files=Files(stores.files, blobs, attachments, clock),
-        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, indexes.search, clock),
-        attachments=attachments,
-        indexer=Indexer(documents, blobs, queues, folders, reconciler),
-        parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
-        rounds=Rounds(
-            cursors=stores.cursors,
-            tenants=tenants,
-            stores=stores.vector_stores,
-            documents=documents,
-            blobs=blobs,
-            chunks=chunks,
-            folders=folders,
-            repair=Repair(documents, blobs, queues, folders, clock),
-            clock=clock,
-        ),
     )
 
 

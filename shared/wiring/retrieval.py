@@ -1,0 +1,88 @@
+"""What indexing, files and vector stores are made of, over whichever stores, storage and indexes are given."""
+
+from dataclasses import dataclass
+
+from shared.ports.blobs import Blobs
+from shared.ports.clock import Clock
+from shared.ports.queues import Queues
+from shared.retrieval.attachments import Attachments
+from shared.retrieval.claims import Claims
+from shared.retrieval.content import Content
+from shared.retrieval.extraction import Extractor
+from shared.retrieval.files import Files
+from shared.retrieval.first_sight import DroppedFiles
+from shared.retrieval.folders import Folders
+from shared.retrieval.generations import Builder
+from shared.retrieval.indexing import Indexer
+from shared.retrieval.parts import PartIndexer
+from shared.retrieval.planning import Planner
+from shared.retrieval.reconcile import Reconciler
+from shared.retrieval.removal import Removal
+from shared.retrieval.repair import Repair
+from shared.retrieval.rounds import Rounds
+from shared.retrieval.tenants import Tenants
+from shared.retrieval.vector_stores import VectorStores
+from shared.retrieval.writing import ChunkWriter
+from shared.wiring.indexes import Indexes
+from shared.wiring.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    queues: Queues
+    blobs: Blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    files: Files
+    vector_stores: VectorStores
+    attachments: Attachments
+    indexer: Indexer
+    parts: PartIndexer
+    rounds: Rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    indexes: Indexes
+    extractor: Extractor
+    lease_s: float
+
+
+def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: Clock) -> Retrieval:
+    indexes, documents, blobs, queues = indexing.indexes, stores.documents, storage.blobs, storage.queues
+    chunks = indexes.chunks
+    tenants = Tenants(stores.tenants)
+    folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
+    removal = Removal(documents, chunks)
+    attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
+    content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
+    reconciler = Reconciler(
+        stores=stores.vector_stores,
+        documents=documents,
+        blobs=blobs,
+        chunks=chunks,
+        dropped=DroppedFiles(stores.files, clock),
+        claims=Claims(documents, clock, lease_s=indexing.lease_s),
+        removal=removal,
+        builder=Builder(content, writer, Planner(queues, clock), chunks, clock),
+    )
+    return Retrieval(
+        files=Files(stores.files, blobs, attachments, clock),
+        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, indexes.search, clock),
+        attachments=attachments,
+        indexer=Indexer(documents, blobs, queues, folders, reconciler),
+        parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
+        rounds=Rounds(
+            cursors=stores.cursors,
+            tenants=tenants,
+            stores=stores.vector_stores,
+            documents=documents,
+            blobs=blobs,
+            chunks=chunks,
+            folders=folders,
+            repair=Repair(documents, blobs, queues, folders, clock),
+            clock=clock,
+        ),
+    )
