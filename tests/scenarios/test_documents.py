@@ -9,6 +9,7 @@ from typing import Any
 import openai
 import pypdfium2
 import pytest
+from openai import AsyncOpenAI
 
 from tests.scenarios.deck import Deck, eventually
 from tests.scenarios.manuals import policy_manual
@@ -202,25 +203,25 @@ async def test_a_file_reads_back_as_it_was_uploaded(deck: Deck) -> None:
 
 
 async def test_killing_the_worker_while_it_indexes_changes_nothing_in_the_end(deck: Deck) -> None:
-    manual, client = policy_manual(), deck.client()
-    calm = await client.vector_stores.create(name="calm")
+    manual, client = policy_manual(), deck.client("other")  # a tenant that has had none of it embedded before
+    calm = await deck.client().vector_stores.create(name="calm")
     undisturbed = await add(deck, calm.id, "policy.pdf", manual.read_bytes())
     store = await client.vector_stores.create(name="stormy")
     uploaded = await client.files.create(file=("policy.pdf", manual.read_bytes()), purpose="assistants")
-    await client.vector_stores.files.create(vector_store_id=store.id, file_id=uploaded.id)
     deck.upstream.journal.reset()
     deck.upstream.script("embedding", default=Step(first_byte_s=0.5))
+    await client.vector_stores.files.create(vector_store_id=store.id, file_id=uploaded.id)
     for batches in (1, 3):
         await deck.upstream.journal.wait_until(
             lambda journal, n=batches: len(journal.of("embedding")) >= n, timeout_s=60
         )
         os.kill(deck.host.worker_pids[0], signal.SIGKILL)
     deck.upstream.steps.reset()
-    file = await ready(deck, store.id, uploaded.id)
+    file = await ready(deck, store.id, uploaded.id, "other")
     assert file.status == "completed"
-    assert await _texts(deck, store.id, uploaded.id) == await _texts(deck, calm.id, undisturbed.id)
+    assert await _texts(client, store.id, uploaded.id) == await _texts(deck.client(), calm.id, undisturbed.id)
 
 
-async def _texts(deck: Deck, store_id: str, file_id: str) -> list[str]:
-    pages = await deck.client().vector_stores.files.content(file_id, vector_store_id=store_id)
+async def _texts(client: AsyncOpenAI, store_id: str, file_id: str) -> list[str]:
+    pages = await client.vector_stores.files.content(file_id, vector_store_id=store_id)
     return [part.text async for part in pages]
