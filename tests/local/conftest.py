@@ -24,14 +24,10 @@ from local.setup.ownership import any_port
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in ours:
-        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-    long = [item for item in ours if item.get_closest_marker("soak")]
-    if "soak" not in config.option.markexpr and long:
-        items[:] = [item for item in items if item not in long]
-        config.hook.pytest_deselected(items=long)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 async def eventually[T](what: Callable[[], T | Awaitable[T]], timeout_s: float = 20) -> T:
