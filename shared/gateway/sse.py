@@ -45,7 +45,12 @@ def is_notable(events: bytes) -> bool:
 
     Within a JSON string the quotes are escaped, so a model that writes about usage does not match.
     """
-    return not events.startswith(b"data: {") or not events.endswith(b"}\n\n") or _NOTABLE.search(events) is not None
+    if not events.startswith(b"data: {") or not events.endswith(b"}\n\n"):
+        return True
+    # Several events in one piece: each ends as JSON does before the next begins.
+    if events.count(b"\n\n") != events.count(b"}\n\ndata: {") + 1:
+        return True
+    return _NOTABLE.search(events) is not None
 
 
 def is_finished(events: bytes) -> bool:

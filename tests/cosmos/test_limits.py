@@ -83,8 +83,15 @@ class TestContainers:
     def test_partition_keys_times_to_live_and_policies_are_as_designed(self) -> None:
         defined = {container.name: container.definition(384) for container in containers.CONTAINERS}
         keys = {name: body["partitionKey"]["paths"] for name, body in defined.items()}
-        assert keys == {"records": ["/tenant"], "chunks": ["/pk"], "usage": ["/pk"], "cache": ["/pk"]}
-        assert [name for name, body in defined.items() if "defaultTtl" in body] == ["usage", "cache"]
+        assert keys == {
+            "records": ["/tenant"],
+            "chunks": ["/pk"],
+            "usage": ["/pk"],
+            "limits": ["/scope"],
+            "api_keys": ["/id"],
+            "cache": ["/pk"],
+        }
+        assert {name for name, body in defined.items() if "defaultTtl" in body} == {"usage", "limits", "cache"}
         chunks = defined["chunks"]
         assert {"path": "/embedding/*"} in chunks["indexingPolicy"]["excludedPaths"]
         (vector,) = chunks["vectorEmbeddingPolicy"]["vectorEmbeddings"]

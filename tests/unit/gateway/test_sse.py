@@ -42,3 +42,9 @@ def test_a_model_that_writes_about_usage_is_not_looked_into() -> None:
 def test_an_error_event_has_openais_shape() -> None:
     event = sse.error_event(UpstreamError("Cut.", code="upstream_cut"))
     assert event == b'data: {"error":{"message":"Cut.","type":"server_error","param":null,"code":"upstream_cut"}}\n\n'
+
+
+def test_a_broken_event_between_whole_ones_is_looked_into() -> None:
+    whole = b'data: {"choices": []}\n\n'
+    assert not sse.is_notable(whole * 3)
+    assert sse.is_notable(whole + b'data: {"choices": [\n\n' + whole)
