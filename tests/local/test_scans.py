@@ -6,7 +6,7 @@ import aiohttp
 
 from local.host.host import Host
 from tests.local.conftest import Account, Notes, StartHost, eventually
-from tests.local.test_blobs import INTERNAL_QUEUE, account_taken, notify
+from tests.local.test_blobs import INTERNAL_QUEUE, notify, parked_of
 
 
 async def test_a_blob_is_found_and_its_next_version_too(host: Host, account: Account, notes: Notes) -> None:
@@ -36,8 +36,7 @@ async def test_what_was_there_before_is_found_once_over_restarts_and_hosts(
 
 async def test_a_found_blob_that_keeps_failing_is_parked(host: Host, account: Account, notes: Notes) -> None:
     await account.upload("shared-polled", "bad", b"poison")
-    parked = json.loads((await account_taken(account))[0])
-    assert (parked["FunctionId"], parked["BlobName"]) == ("Host.Functions.on_polled", "bad")
+    assert (await parked_of(account, "Host.Functions.on_polled"))["BlobName"] == "bad"
     assert len(notes.of("polled", "bad")) == 2
 
 
