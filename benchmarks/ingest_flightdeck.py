@@ -26,7 +26,8 @@ from shared.ports.records import DocumentRecord
 from shared.ports.usage import Source
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.listing import Walk, walk
-from shared.settings import PREFIX, STORAGE, Settings
+from shared.settings.environment import PREFIX, STORAGE
+from shared.settings.settings import Settings
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.retrieval import Indexing, Storage, open_retrieval

@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shared.settings import PREFIX, DeploymentSettings, LimitSettings, ModelSettings, Settings
+from shared.settings.catalogue import DeploymentSettings, LimitSettings, ModelSettings
+from shared.settings.environment import PREFIX
+from shared.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "settings.md"
@@ -19,7 +21,7 @@ APP = ROOT / "infra" / "modules" / "app.bicep"
 _HEAD = """\
 # Settings
 
-Written by `python -m infra.settings_page` from `shared/settings.py`; a test holds them equal. Every setting is an app
+Written by `python -m infra.settings_page` from `shared/settings/`; a test holds them equal. Every setting is an app
 setting in Azure and an environment variable elsewhere. All are read once, at the first request; a wrong value or an
 unknown `FLIGHTDECK_…` stops the app with a sentence that names it (`/ready` shows it too). In the last column: what
 `infra/` sets.

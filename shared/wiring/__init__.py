@@ -9,11 +9,11 @@ import asyncio
 from shared.ports.keys import Caller as Caller
 from shared.ports.queues import POISON_QUEUES as POISON_QUEUES
 from shared.ports.queues import WorkQueue as WorkQueue
-from shared.settings import ConfigurationError as ConfigurationError
-from shared.settings import blob_trigger_enabled as blob_trigger_enabled
-from shared.settings import migration_wanted as migration_wanted
-from shared.settings import reconcile_schedule as reconcile_schedule
-from shared.settings import telemetry_wanted
+from shared.settings.environment import ConfigurationError as ConfigurationError
+from shared.settings.environment import blob_trigger_enabled as blob_trigger_enabled
+from shared.settings.environment import migration_wanted as migration_wanted
+from shared.settings.environment import reconcile_schedule as reconcile_schedule
+from shared.settings.environment import telemetry_wanted
 from shared.wiring.platform import Platform as Platform
 from shared.wiring.platform import Probe as Probe
 

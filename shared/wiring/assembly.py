@@ -27,7 +27,9 @@ from shared.metering.reports import UsageReports
 from shared.ports.models import Deployment, Price
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.extraction import Limits as ReadingLimits
-from shared.settings import ConfigurationError, DeploymentSettings, ModelSettings, Settings
+from shared.settings.catalogue import DeploymentSettings, ModelSettings
+from shared.settings.environment import ConfigurationError
+from shared.settings.settings import Settings
 from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform

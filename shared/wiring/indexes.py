@@ -12,7 +12,9 @@ from shared.retrieval.languages import languages_of
 from shared.retrieval.migration import Migration
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
-from shared.settings import ConfigurationError, ModelSettings, Settings
+from shared.settings.catalogue import ModelSettings
+from shared.settings.environment import ConfigurationError
+from shared.settings.settings import Settings
 from shared.wiring.stores import Stores
 
 

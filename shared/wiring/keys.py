@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.adapters.key_file import KeyFile
 from shared.ports.clock import Clock
 from shared.ports.keys import KeyRecord
-from shared.settings import Settings
+from shared.settings.settings import Settings
 from shared.tenancy.administration import KeyAdministration
 from shared.tenancy.audit import AuditLog
 from shared.tenancy.keys import KeyRing

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from shared.adapters.otel import exporters, provider
-from shared.settings import ConfigurationError, Settings
+from shared.settings.environment import ConfigurationError
+from shared.settings.settings import Settings
 
 
 def start() -> None:

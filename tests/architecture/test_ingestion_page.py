@@ -13,7 +13,7 @@ from shared.ports.records import DocumentState, LastError
 from shared.retrieval.extraction.formats import FORMATS
 from shared.retrieval.extraction.limits import Limits
 from shared.retrieval.objects import STATUS, attached_file
-from shared.settings import RECONCILE_SCHEDULE
+from shared.settings.environment import RECONCILE_SCHEDULE
 from shared.wire.vector_stores import Progress
 from tests.contracts.stores import document_record
 

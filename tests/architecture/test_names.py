@@ -18,7 +18,8 @@ from shared.adapters.storage.queues import TTL_S
 from shared.metering.recording import POISON
 from shared.ports.blobs import DOCUMENTS, FILES
 from shared.ports.queues import QueueName
-from shared.settings import PREFIX, STORAGE, Settings
+from shared.settings.environment import PREFIX, STORAGE
+from shared.settings.settings import Settings
 from tests.architecture import bicep
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,8 @@ from shared.adapters.entra import Identity
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.records import FileRecord
-from shared.settings import ConfigurationError, Settings
+from shared.settings.environment import ConfigurationError
+from shared.settings.settings import Settings
 from shared.wiring.stores import open_stores
 from tests.contracts.stores import DIMENSIONS, X, chunk, file_record
 from tests.cosmos.fake import FakeCosmos

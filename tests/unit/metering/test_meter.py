@@ -284,9 +284,11 @@ class TestLongCalls:
     ) -> None:
         bell = Bell(f"usage_unsettled id={nth(1)}")
         caplog.handler.addFilter(bell)
-        QueueMeter(room, clock, PRICES, grace_s=0.0001).reserve(attempt(deadline_s=0))
+        meter = QueueMeter(room, clock, PRICES, grace_s=0.0001)
+        meter.reserve(attempt(deadline_s=0))
         async with asyncio.timeout(10):
             await bell.rung.wait()
+        await meter.drain()
         assert len(room.calls) == 1 + RENEWALS
         assert [message.status for message in await room.surface()] == [0]
 

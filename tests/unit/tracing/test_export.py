@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import telemetry_wanted
+from shared.settings.environment import telemetry_wanted
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.settings import ConfigurationError
+from shared.settings.environment import ConfigurationError
 from shared.wiring.assembly import assemble
 from tests.unit.wiring.test_settings import CHAT, EMBEDDING, GOOD
 

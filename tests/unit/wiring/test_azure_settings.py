@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.settings import ConfigurationError, Settings
+from shared.settings.environment import ConfigurationError
+from shared.settings.settings import Settings
 
 _MODELS = {"chat": {"deployments": [{"id": "d", "endpoint": "https://x", "model": "m"}]}}
 _LEAST = {"FLIGHTDECK_STORE": "sqlite:///store.db", "FLIGHTDECK_MODELS": json.dumps(_MODELS)}

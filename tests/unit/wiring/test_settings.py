@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from shared.settings import ConfigurationError, Settings, blob_trigger_enabled
+from shared.settings.environment import ConfigurationError, blob_trigger_enabled
+from shared.settings.settings import Settings
 
 CHAT = {"deployments": [{"id": "a", "endpoint": "http://127.0.0.1/v1", "model": "m"}]}
 EMBEDDING = {

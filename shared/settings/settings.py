@@ -1,79 +1,13 @@
-"""Every setting the platform reads, in one place, and the only reader of the environment. Only `wiring` loads it."""
+"""Every setting the platform reads, in one place."""
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter, ValidationError, model_validator
 
-PREFIX = "FLIGHTDECK_"
-STORAGE = "AzureWebJobsStorage"
-"""The host's own connection, which is ours too."""
-
-
-RECONCILE_SCHEDULE = "0 17 * * * *"
-
-
-class ConfigurationError(Exception):
-    """A setting is missing, unknown or wrong. The message names it."""
-
-
-class DeploymentSettings(BaseModel):
-    """One deployment of a model. Prices are US dollars for a million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    id: str
-    endpoint: str = Field(description="base URL that ends where /chat/completions begins")
-    kind: Literal["openai", "azure"] = "openai"
-    model: str
-    api_key: str | None = None
-    input_usd: float = Field(default=0, ge=0)
-    cached_usd: float | None = Field(default=None, ge=0, description="default: what any other input token costs")
-    output_usd: float = Field(default=0, ge=0)
-    priority: int = Field(default=1, ge=0, description="the lowest is asked first")
-    weight: float = Field(default=1, gt=0, description="share of the calls among equals of priority")
-
-
-class ModelSettings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    kind: Literal["chat", "embedding"] = "chat"
-    deployments: tuple[DeploymentSettings, ...] = Field(min_length=1)
-    context_tokens: int = Field(default=128_000, gt=0)
-    dimensions: int | None = Field(default=None, gt=0)
-    languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="what an embedding model knows, as ISO 639-1 codes; questions in others are searched by their"
-        " words. Default: all",
-    )
-
-    index: str = Field(
-        default="",
-        pattern=r"^[a-z0-9-]{0,40}$",
-        description="which index an embedding model's vectors are kept in: the first model's has no name, each further"
-        " one needs its own (container `chunks-…`, or a file beside the store's)",
-    )
-
-    @model_validator(mode="after")
-    def _embedding_has_dimensions(self) -> Self:
-        if self.kind == "embedding" and self.dimensions is None:
-            raise ValueError("an embedding model needs `dimensions`")
-        return self
-
-
-class LimitSettings(BaseModel):
-    """Requests and tokens a minute; `model`, `tenant` and `key` narrow it to those."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    per: Literal["tenant", "key"] = "tenant"
-    requests: int | None = Field(default=None, gt=0)
-    tokens: int | None = Field(default=None, gt=0)
-    model: str | None = None
-    tenant: str | None = None
-    key: str | None = None
+from shared.settings.catalogue import LimitSettings, ModelSettings
+from shared.settings.environment import PREFIX, RECONCILE_SCHEDULE, STORAGE, ConfigurationError
 
 
 class Settings(BaseModel):
@@ -197,30 +131,6 @@ class Settings(BaseModel):
         if not settings.key_pepper and "WEBSITE_INSTANCE_ID" in environ:
             raise ConfigurationError(f"{PREFIX}KEY_PEPPER is missing: on Azure keys are not hashed without one.")
         return settings
-
-
-def blob_trigger_enabled(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether function_app registers the blob trigger; read alone, since indexing must not need the other settings."""
-    environ = os.environ if environ is None else environ
-    return environ.get(PREFIX + "BLOB_TRIGGER", "true").lower() not in ("false", "0")
-
-
-def reconcile_schedule(environ: Mapping[str, str] | None = None) -> str:
-    """When function_app has documents compared with blobs; read alone, as above."""
-    environ = os.environ if environ is None else environ
-    return environ.get(PREFIX + "RECONCILE_SCHEDULE", RECONCILE_SCHEDULE)
-
-
-def telemetry_wanted(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether anything is to be recorded; read alone, since spans begin before the other settings are needed."""
-    environ = os.environ if environ is None else environ
-    return any(environ.get(name) for name in (PREFIX + "TRACES", "APPLICATIONINSIGHTS_CONNECTION_STRING"))
-
-
-def migration_wanted(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether function_app registers the timer that changes the embedding model; read alone, as above."""
-    environ = os.environ if environ is None else environ
-    return bool(environ.get(PREFIX + "EMBEDDING_MODEL_NEXT"))
 
 
 def _refuse_unresolved(found: Mapping[str, str]) -> None:
