@@ -11,6 +11,9 @@ unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRIT
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
 BENCHMARKS := overhead cold_start local_host ingestion search retrieval_quality
+# What stays inside its process shares the cores; what starts servers, workers and timers has the machine to itself.
+INSIDE := tests/contracts tests/cosmos tests/unit
+TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(INSIDE) && $(BIN)coverage run -m pytest $(addprefix --ignore=,$(INSIDE))
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
@@ -24,7 +27,7 @@ services: setup $(MODELS)/.ready ## what `func start` needs beside it
 
 test: setup $(MODELS)/.ready ## every test that needs no cloud
 	@$(BIN)coverage erase
-	$(BIN)coverage run -m pytest $(ARGS)
+	$(if $(ARGS),$(BIN)coverage run -m pytest $(ARGS),$(TEST_ALL))
 	@$(BIN)coverage combine --quiet
 	$(BIN)coverage report
 
