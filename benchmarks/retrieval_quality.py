@@ -36,6 +36,7 @@ from shared.retrieval.embedding import embedded_text
 from shared.retrieval.extraction.readers.markdown import with_headings
 from shared.retrieval.fusion import Weights
 from shared.retrieval.languages import languages_of
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.search import Searcher
 
 _CALLER = Caller("acme", "key-1")
@@ -118,7 +119,7 @@ async def _measure(language: str, pages: Sequence[Page], embedder: Remembered, f
         await chunks.publish(_CALLER.tenant, _STORE, page.name, 1)
     stores = MemoryRecords(VectorStoreRecord)
     await stores.create(VectorStoreRecord(_STORE, _CALLER.tenant, "help", SystemClock().now()))
-    searcher = Searcher(stores, chunks, embedder, languages=languages_of(catalogue.LANGUAGES))
+    searcher = Searcher(Lifetimes(stores, SystemClock()), chunks, embedder, languages=languages_of(catalogue.LANGUAGES))
     scores = {way: _Scores() for way in _WAYS}
     for page in pages:
         for way, ranked in (await _ranked(searcher, chunks, page.question, embedder)).items():

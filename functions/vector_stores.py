@@ -8,10 +8,14 @@ from shared.wire.vector_stores import (
     AttachBody,
     AttachedFile,
     AttachedFileQuery,
+    AttributesBody,
+    FileBatchBody,
+    FileBatchObject,
     FileContentPage,
     SearchBody,
     SearchPage,
     VectorStoreBody,
+    VectorStoreChanges,
     VectorStoreObject,
 )
 
@@ -19,6 +23,7 @@ bp = func.Blueprint()
 
 _STORE = "v1/vector_stores/{vector_store_id}"
 _FILE = _STORE + "/files/{file_id}"
+_BATCH = _STORE + "/file_batches/{batch_id}"
 
 
 @bp.route("v1/vector_stores", methods=["POST"])
@@ -37,6 +42,12 @@ async def list_vector_stores(call: Call[ListQuery]) -> ListPage[VectorStoreObjec
 @endpoint(NoBody, scope="documents")
 async def get_vector_store(call: Call[NoBody]) -> VectorStoreObject:
     return await call.platform.vector_stores.retrieve(call.caller, call.path["vector_store_id"])
+
+
+@bp.route(_STORE, methods=["POST"])
+@endpoint(VectorStoreChanges, scope="documents")
+async def modify_vector_store(call: Call[VectorStoreChanges]) -> VectorStoreObject:
+    return await call.platform.vector_stores.update(call.caller, call.path["vector_store_id"], call.body)
 
 
 @bp.route(_STORE, methods=["DELETE"])
@@ -69,6 +80,13 @@ async def get_vector_store_file(call: Call[NoBody]) -> AttachedFile:
     return await call.platform.attachments.retrieve(call.caller, call.path["vector_store_id"], call.path["file_id"])
 
 
+@bp.route(_FILE, methods=["POST"])
+@endpoint(AttributesBody, scope="documents")
+async def update_vector_store_file_attributes(call: Call[AttributesBody]) -> AttachedFile:
+    store_id, file_id = call.path["vector_store_id"], call.path["file_id"]
+    return await call.platform.attachments.update(call.caller, store_id, file_id, call.body)
+
+
 @bp.route(_FILE, methods=["DELETE"])
 @endpoint(NoBody, scope="documents")
 async def delete_vector_store_file(call: Call[NoBody]) -> Deleted:
@@ -86,3 +104,28 @@ async def retry_vector_store_file(call: Call[NoBody]) -> AttachedFile:
 @endpoint(NoBody, scope="documents")
 async def retrieve_vector_store_file_content(call: Call[NoBody]) -> FileContentPage:
     return await call.platform.attachments.content(call.caller, call.path["vector_store_id"], call.path["file_id"])
+
+
+@bp.route(_STORE + "/file_batches", methods=["POST"])
+@endpoint(FileBatchBody, scope="documents")
+async def create_vector_store_file_batch(call: Call[FileBatchBody]) -> FileBatchObject:
+    return await call.platform.file_batches.create(call.caller, call.path["vector_store_id"], call.body)
+
+
+@bp.route(_BATCH, methods=["GET"])
+@endpoint(NoBody, scope="documents")
+async def get_vector_store_file_batch(call: Call[NoBody]) -> FileBatchObject:
+    return await call.platform.file_batches.retrieve(call.caller, call.path["vector_store_id"], call.path["batch_id"])
+
+
+@bp.route(_BATCH + "/cancel", methods=["POST"])
+@endpoint(NoBody, scope="documents")
+async def cancel_vector_store_file_batch(call: Call[NoBody]) -> FileBatchObject:
+    return await call.platform.file_batches.cancel(call.caller, call.path["vector_store_id"], call.path["batch_id"])
+
+
+@bp.route(_BATCH + "/files", methods=["GET"])
+@endpoint(AttachedFileQuery, scope="documents")
+async def list_files_in_vector_store_batch(call: Call[AttachedFileQuery]) -> ListPage[AttachedFile]:
+    store_id, batch_id = call.path["vector_store_id"], call.path["batch_id"]
+    return await call.platform.file_batches.list(call.caller, store_id, batch_id, call.body)

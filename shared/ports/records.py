@@ -26,15 +26,34 @@ class FileRecord:
     created_at: datetime
     container: str
     blob_name: str
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VectorStoreRecord:
+    """One vector store. `active_at` is when it was last searched or changed, to the hour; with `expires_days` it
+    expires so many days later."""
+
     id: str
     tenant: str
     name: str
     created_at: datetime
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    description: str = ""
+    expires_days: int | None = None
+    active_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileBatchRecord:
+    """Files that were put into a vector store at once: how far they are, their documents say."""
+
+    id: str
+    tenant: str
+    store_id: str
+    created_at: datetime
+    file_ids: tuple[str, ...]
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,14 @@ type Attribute = str | float | bool
 
 
 @dataclass(frozen=True, slots=True)
+class Chunking:
+    """How large passages may be, and how much of one the next repeats, in tokens."""
+
+    max_tokens: int
+    overlap_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class FanOut:
     """How far a generation is that is made in `parts`: which are `done`, counted from 0, and when the last was.
 
@@ -88,7 +115,7 @@ class DocumentRecord:
     `generation` is the newest that any run has claimed; it only grows, also across deletion, which is why a deleted
     document keeps its record. `claim` names the queue message whose run holds it, until `claimed_until`. `acl` lists
     the principals that may read it, empty for everyone; `inputs` is a digest of the attributes and acl that the
-    generation which answers was made with.
+    generation which answers was made with. `chunking` is None where the platform chooses.
     """
 
     id: str
@@ -116,6 +143,7 @@ class DocumentRecord:
     timings_ms: Mapping[str, int] = field(default_factory=dict[str, int])
     nudge: Nudge | None = None
     fan_out: FanOut | None = None
+    chunking: Chunking | None = None
 
 
 def document_id(store_id: str, file_id: str) -> str:
@@ -155,6 +183,7 @@ class IndexRecord:
 type Record = (
     FileRecord
     | VectorStoreRecord
+    | FileBatchRecord
     | FolderRecord
     | DocumentRecord
     | TenantRecord

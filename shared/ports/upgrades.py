@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from shared.wire.versions import Upgrades, unchanged
 
 UPGRADES: Mapping[str, Upgrades] = {
-    "DocumentRecord": (unchanged,),  # 2: `nudge`, `acl`, `inputs`, `fan_out`
+    "DocumentRecord": (unchanged,),  # 2: `nudge`, `acl`, `inputs`, `fan_out`, `chunking`
+    "FileRecord": (unchanged,),  # 2: `expires_at`
+    "VectorStoreRecord": (unchanged,),  # 2: `description`, `expires_days`, `active_at`
 }
 """By the name of the type."""

@@ -11,22 +11,32 @@ from shared.ports.keys import Caller
 from shared.ports.queues import Queues
 from shared.ports.records import (
     Attribute,
+    Chunking,
     DocumentRecord,
     FileRecord,
     Records,
     Stored,
-    VectorStoreRecord,
     document_id,
 )
 from shared.retrieval.access import Access, as_seen, readable
 from shared.retrieval.first_sight import new_document
 from shared.retrieval.inputs import Inputs, digest, from_attributes
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.listing import Walk, page_of, route_of, walk
 from shared.retrieval.objects import STATUS, attached_file, list_page
 from shared.retrieval.removal import Removal
 from shared.wire.lists import Deleted, ListPage
 from shared.wire.messages import DocumentMessage
-from shared.wire.vector_stores import AttachBody, AttachedFile, AttachedFileQuery, FileContentPage, TextContent
+from shared.wire.vector_stores import (
+    AttachBody,
+    AttachedFile,
+    AttachedFileQuery,
+    AttributesBody,
+    AutoChunking,
+    ChunkingStrategy,
+    FileContentPage,
+    TextContent,
+)
 
 _ROUNDS = 8
 _LOOK_AGAIN_S = 30
@@ -35,7 +45,7 @@ _LOOK_AGAIN_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    stores: Records[VectorStoreRecord]
+    lifetimes: Lifetimes
     files: Records[FileRecord]
     documents: Records[DocumentRecord]
     blobs: Blobs
@@ -46,19 +56,31 @@ class Attachments:
 
     async def attach(self, caller: Caller, store_id: str, body: AttachBody) -> AttachedFile:
         """Put a file into a store; again, after a failure, is to try again. Raise NotFoundError for either."""
-        await self._store(caller, store_id)
-        return attached_file(await self.put(store_id, await self.file_to_read(caller, body.file_id), body.attributes))
+        await self.lifetimes.used(caller.tenant, [store_id])
+        file = await self.file_to_read(caller, body.file_id)
+        return attached_file(await self.put(store_id, file, body.attributes, body.chunking_strategy))
+
+    async def update(self, caller: Caller, store_id: str, file_id: str, body: AttributesBody) -> AttachedFile:
+        """Give a file of a store other attributes. Raise NotFoundError."""
+        await self.lifetimes.used(caller.tenant, [store_id])
+        await self._present(caller.tenant, store_id, file_id)
+        file = await self.file_to_read(caller, file_id)
+        return attached_file(await self.put(store_id, file, body.attributes or {}))
 
     async def put(
-        self, store_id: str, file: FileRecord, attributes: Mapping[str, Attribute] | None = None
+        self,
+        store_id: str,
+        file: FileRecord,
+        attributes: Mapping[str, Attribute] | None = None,
+        chunking: ChunkingStrategy | None = None,
     ) -> DocumentRecord:
-        """Attributes, where given, take the place of those it had: it is indexed anew with them, and answers with the
-        old ones until then. Raise InvalidRequestError for an acl that cannot be understood."""
+        """Attributes and chunking, where given, take the place of those it had: it is indexed anew with them, and
+        answers as it was until then. Raise InvalidRequestError for an acl that cannot be understood."""
         inputs = None if attributes is None else from_attributes(attributes, file)
         fresh = new_document(store_id, file, self.clock)
         for _ in range(_ROUNDS):
             try:
-                document = await self._enter(fresh, inputs)
+                document = await self._enter(fresh, inputs, chunking)
             except PreconditionFailedError:
                 continue
             if document.state != "ready" or document.inputs != digest(document):
@@ -67,7 +89,7 @@ class Attachments:
         raise _busy(fresh.file_id)
 
     async def list(self, caller: Caller, store_id: str, query: AttachedFileQuery) -> ListPage[AttachedFile]:
-        await self._store(caller, store_id)
+        await self.lifetimes.get(caller.tenant, store_id)
         route = route_of(query, {"store_id": store_id}, prefix=document_id(store_id, ""))
 
         def wanted(document: DocumentRecord) -> bool:
@@ -101,16 +123,17 @@ class Attachments:
 
     async def detach(self, caller: Caller, store_id: str, file_id: str) -> Deleted:
         """Take a file out of a store: it is not found from here on. The file itself stays."""
-        document = (await self._present(caller.tenant, store_id, file_id)).value
-        await self._look_at(document, delay_s=_LOOK_AGAIN_S)
-        await self._take_out(document)
+        await self.take_out((await self._present(caller.tenant, store_id, file_id)).value)
         return Deleted(id=file_id, object="vector_store.file.deleted")
 
     async def detach_everywhere(self, tenant: str, file_id: str) -> None:
         async for stored in walk(self.documents, tenant, Walk({"file_id": file_id})):
             if stored.value.state != "deleted":
-                await self._look_at(stored.value, delay_s=_LOOK_AGAIN_S)
-                await self._take_out(stored.value)
+                await self.take_out(stored.value)
+
+    async def take_out(self, document: DocumentRecord) -> None:
+        await self._look_at(document, delay_s=_LOOK_AGAIN_S)
+        await self._take_out(document)
 
     async def clear(self, tenant: str, store_id: str) -> None:
         """Take everything out of a store that is being deleted."""
@@ -137,12 +160,6 @@ class Attachments:
     def access(self) -> Access:
         return Access(self.documents, self.blobs)
 
-    async def _store(self, caller: Caller, store_id: str) -> None:
-        try:
-            await self.stores.get(caller.tenant, store_id)
-        except NotFoundError as error:
-            raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
-
     async def _present(self, tenant: str, store_id: str, file_id: str) -> Stored[DocumentRecord]:
         try:
             stored = await self.documents.get(tenant, document_id(store_id, file_id))
@@ -152,14 +169,17 @@ class Attachments:
             raise _no_file(store_id, file_id)
         return stored
 
-    async def _enter(self, fresh: DocumentRecord, inputs: Inputs | None) -> DocumentRecord:
+    async def _enter(
+        self, fresh: DocumentRecord, inputs: Inputs | None, chunking: ChunkingStrategy | None
+    ) -> DocumentRecord:
         try:
-            return (await self.documents.create((inputs or Inputs()).laid_on(fresh))).value
+            return (await self.documents.create(_cut((inputs or Inputs()).laid_on(fresh), chunking))).value
         except ConflictError:
             stored = await self.documents.get(fresh.tenant, fresh.id)
         entered = _entered_again(stored.value, fresh)
         if inputs is not None and fresh.container != DOCUMENTS:
             entered = inputs.laid_on(entered)
+        entered = _cut(entered, chunking)
         if entered == stored.value:
             return entered
         return (await self.documents.replace(entered, if_match=stored.etag)).value
@@ -189,6 +209,15 @@ class Attachments:
     async def _look_at(self, document: DocumentRecord, *, delay_s: float = 0) -> None:
         message = DocumentMessage(tenant=document.tenant, store_id=document.store_id, file_id=document.file_id)
         await self.queues.put("documents", message.model_dump_json().encode(), delay_s=delay_s)
+
+
+def _cut(document: DocumentRecord, chunking: ChunkingStrategy | None) -> DocumentRecord:
+    if chunking is None:
+        return document
+    if isinstance(chunking, AutoChunking):
+        return replace(document, chunking=None)
+    size = chunking.static
+    return replace(document, chunking=Chunking(size.max_chunk_size_tokens, size.chunk_overlap_tokens))
 
 
 def _entered_again(known: DocumentRecord, fresh: DocumentRecord) -> DocumentRecord:

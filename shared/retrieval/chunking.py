@@ -29,15 +29,20 @@ class _Tokenizer(Protocol):
     def count(self, text: str) -> int: ...
 
 
-def passages(document: Document, max_tokens: int) -> Iterator[Passage]:
+def passages(document: Document, max_tokens: int, overlap_tokens: int = 0) -> Iterator[Passage]:
     """The document's passages in order, none over `max_tokens` (o200k), none blank. The same document gives the same.
 
-    They cover all of the text but white space, and never overlap.
+    They cover all of the text but white space. Each but the first begins with the last of what was before it, as much
+    as `overlap_tokens` hold.
     """
     tokenizer = _tokenizer()
     trail = _Trail(document.headings)
-    for start, text, tokens in _Cutter(document, tokenizer, max_tokens).pieces():
+    finest = min(max_tokens // _PIECE, overlap_tokens // 2 or max_tokens)
+    cutter = _Cutter(document, tokenizer, max_tokens - overlap_tokens, finest)
+    for start, text, tokens in cutter.pieces():
         end = start + len(text)
+        if overlap_tokens:
+            start, text, tokens = cutter.extended(start, end, overlap_tokens)
         first, last = _page(document, start), _page(document, end - 1)
         at, to = document.char_start + start, document.char_start + end
         yield Passage(text, at, to, first, last, trail.at(start), tokens)
@@ -50,11 +55,11 @@ def _tokenizer() -> _Tokenizer:
 
 
 class _Cutter:
-    def __init__(self, document: Document, tokenizer: _Tokenizer, max_tokens: int) -> None:
+    def __init__(self, document: Document, tokenizer: _Tokenizer, max_tokens: int, finest: int) -> None:
         self._text = document.text
         self._count = tokenizer.count
         self._max = max_tokens
-        self._breaks = Breaks(document, tokenizer.count, max_tokens // _PIECE)
+        self._breaks = Breaks(document, tokenizer.count, finest)
         self._ranks = list(self._breaks.ranks(*_SEEN))
 
     def pieces(self) -> Iterator[tuple[int, str, int]]:
@@ -68,6 +73,17 @@ class _Cutter:
                 spans += [(cut, last), (first, cut)]
             elif text:
                 yield start, text, tokens
+
+    def extended(self, start: int, end: int, more_tokens: int) -> tuple[int, str, int]:
+        """The piece with as much before it as so many tokens hold, from where a cut might be."""
+        starts, tokens, allowed = self._breaks.starts, self._breaks.tokens, self._max + more_tokens
+        place = bisect_right(starts, start) - 1
+        for first in range(bisect_left(tokens, tokens[place] - more_tokens, 0, place), place):
+            text = self._text[starts[first] : end].lstrip()
+            if (counted := self._count(text)) <= allowed:
+                return end - len(text), text, counted
+        text = self._text[start:end]
+        return start, text, self._count(text)
 
     def _measured(self, first: int, last: int) -> tuple[int, str, int]:
         """The tokens are exact where they may be few enough."""

@@ -9,13 +9,13 @@ from typing import Protocol
 from shared.errors import NotFoundError, PreconditionFailedError
 from shared.ports.blobs import Blobs
 from shared.ports.records import DocumentRecord
-from shared.retrieval.extraction.document import Extracted, Part
+from shared.retrieval.extraction.document import Cut, Extracted, Part
 
 
 class Reader(Protocol):
     """How a file becomes passages; `extraction.extractor` is the one that is deployed."""
 
-    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
+    async def extract(self, path: Path, filename: str, part: Part | None = None, cut: Cut | None = None) -> Extracted:
         """The passages of a file, or the parts that it is to be read in, or the passages of one of these.
 
         Raise DocumentError for a file that cannot be indexed.
@@ -38,7 +38,9 @@ class Content:
         await self._download(document, path, part.byte_range)
 
     async def extract(self, document: DocumentRecord, path: Path, part: Part | None = None) -> Extracted:
-        return await self.reader.extract(path, document.filename, part)
+        how = document.chunking
+        cut = None if how is None else Cut(how.max_tokens, how.overlap_tokens)
+        return await self.reader.extract(path, document.filename, part, cut)
 
     async def _download(self, document: DocumentRecord, path: Path, byte_range: tuple[int, int] | None) -> None:
         container, name, etag = document.container, document.blob_name, document.blob_etag or ""

@@ -8,6 +8,7 @@ from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, Records, VectorStoreRecord
 from shared.retrieval.blob_names import Drop, is_folder_name
 from shared.retrieval.first_sight import ensure, exists, new_document
+from shared.retrieval.listing import Walk, walk
 from shared.retrieval.tenants import Tenants
 
 _ROUNDS = 8
@@ -32,13 +33,12 @@ class Folders:
         return True
 
     async def release(self, store: VectorStoreRecord) -> None:
-        """Let go of the folder that feeds the store: the next drop makes a new one."""
-        try:
-            stored = await self.folders.get(store.tenant, store.name)
-            if stored.value.store_id == store.id:
-                await self.folders.delete(store.tenant, store.name, if_match=stored.etag)
-        except NotFoundError:
-            return
+        """Let go of the folders that feed the store, of its name and of those it had: the next drop makes a new one."""
+        async for stored in walk(self.folders, store.tenant, Walk({"store_id": store.id})):
+            try:
+                await self.folders.delete(store.tenant, stored.value.id, if_match=stored.etag)
+            except NotFoundError:
+                continue
 
     async def store_fed_by(self, tenant: str, name: str) -> str | None:
         """The store that a folder feeds; None where there is none yet. Makes nothing."""

@@ -1,4 +1,4 @@
-"""What a document's index is made of beside its blob: attributes to filter by, and who may read it.
+"""What a document's index is made of beside its blob: attributes to filter by, who may read it, how it is cut.
 
 A dropped blob says both in its metadata, an attached file in the attributes it was attached with. There is one source
 for each document, so no edit of the one can loosen what the other restricts.
@@ -7,7 +7,7 @@ for each document, so no edit of the one can loosen what the other restricts.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import NoReturn
 
 from shared.errors import DocumentError, InvalidRequestError
@@ -72,9 +72,10 @@ def shown(document: DocumentRecord) -> dict[str, Attribute]:
 
 def digest(document: DocumentRecord) -> str:
     """Of the inputs on the record; empty if there are none. It tells whether a generation was made with them."""
-    if not document.attributes and not document.acl:
+    if not document.attributes and not document.acl and not document.chunking:
         return ""
-    told = json.dumps([sorted(document.attributes.items()), sorted(document.acl)])
+    cut = [astuple(document.chunking)] if document.chunking else []
+    told = json.dumps([sorted(document.attributes.items()), sorted(document.acl), *cut])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

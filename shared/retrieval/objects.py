@@ -2,17 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 
-from shared.ports.records import DocumentRecord, DocumentState, FileRecord, LastError, VectorStoreRecord
+from shared.ports.records import Chunking, DocumentRecord, DocumentState, FileRecord, LastError, VectorStoreRecord
 from shared.retrieval.inputs import shown
+from shared.retrieval.lifetimes import active_at, expires_at
 from shared.wire.files import FileObject
 from shared.wire.lists import ListPage
 from shared.wire.vector_stores import (
     AttachedFile,
+    ExpiresAfter,
     FileCounts,
     FileError,
     FileErrorCode,
     FileStatus,
+    OtherChunking,
     Progress,
+    StaticChunking,
+    StaticSize,
     VectorStoreObject,
 )
 
@@ -46,31 +51,37 @@ def file_object(record: FileRecord) -> FileObject:
     )
 
 
-def store_object(record: VectorStoreRecord, documents: Iterable[DocumentRecord]) -> VectorStoreObject:
+def store_object(
+    record: VectorStoreRecord, documents: Iterable[DocumentRecord], *, expired: bool = False
+) -> VectorStoreObject:
     """`documents` are those of the store; what is deleted among them is not counted."""
     present = [document for document in documents if document.state != "deleted"]
     counts = file_counts(present)
-    created_at = int(record.created_at.timestamp())
+    over, days = expires_at(record), record.expires_days
     return VectorStoreObject(
         id=record.id,
-        created_at=created_at,
-        last_active_at=created_at,
+        created_at=int(record.created_at.timestamp()),
+        last_active_at=int(active_at(record).timestamp()),
+        expires_after=None if days is None else ExpiresAfter(days=days),
+        expires_at=None if over is None else int(over.timestamp()),
         name=record.name,
+        description=record.description or None,
         usage_bytes=sum(document.usage_bytes for document in present),
         file_counts=counts,
-        status="in_progress" if counts.in_progress else "completed",
+        status="expired" if expired else "in_progress" if counts.in_progress else "completed",
         metadata=dict(record.metadata),
     )
 
 
 def file_counts(documents: Sequence[DocumentRecord]) -> FileCounts:
+    """`cancelled` are those that were taken out, where `documents` hold any."""
     statuses = [STATUS[document.state] for document in documents]
     fan_outs = [document.fan_out for document in documents if document.fan_out is not None]
     return FileCounts(
         in_progress=statuses.count("in_progress"),
         completed=statuses.count("completed"),
         failed=statuses.count("failed"),
-        cancelled=0,
+        cancelled=statuses.count("cancelled"),
         total=len(statuses),
         parts=sum(fan_out.parts for fan_out in fan_outs),
         parts_done=sum(len(fan_out.done) for fan_out in fan_outs),
@@ -86,8 +97,16 @@ def attached_file(document: DocumentRecord) -> AttachedFile:
         status=STATUS[document.state],
         last_error=None if document.last_error is None else _file_error(document.last_error),
         attributes=shown(document),
+        chunking_strategy=_chunking(document.chunking),
         progress=_progress(document),
     )
+
+
+def _chunking(chunking: Chunking | None) -> OtherChunking | StaticChunking:
+    if chunking is None:
+        return OtherChunking()
+    size = StaticSize(max_chunk_size_tokens=chunking.max_tokens, chunk_overlap_tokens=chunking.overlap_tokens)
+    return StaticChunking(static=size)
 
 
 def _progress(document: DocumentRecord) -> Progress:

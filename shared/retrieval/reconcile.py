@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.blobs import DOCUMENTS, BlobProperties, Blobs
 from shared.ports.chunks import Chunks
-from shared.ports.records import DocumentRecord, Records, Stored, VectorStoreRecord
+from shared.ports.records import DocumentRecord, Records, Stored
 from shared.retrieval.claims import Claims
-from shared.retrieval.first_sight import DroppedFiles, exists
+from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.generations import Builder
 from shared.retrieval.inputs import digest
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.objects import STATUS
 from shared.retrieval.removal import Removal
 
@@ -27,7 +28,7 @@ class Reconciler:
     So events may come in any order, twice, or after a crash: the last one to be handled settles it.
     """
 
-    stores: Records[VectorStoreRecord]
+    lifetimes: Lifetimes
     documents: Records[DocumentRecord]
     blobs: Blobs
     chunks: Chunks
@@ -59,7 +60,7 @@ class Reconciler:
             await self.dropped.forget(document)
             return await self._blob(document) is None
         await self.dropped.keep(document, blob.size_bytes)
-        if not await exists(self.stores, tenant, document.store_id):
+        if not await self.lifetimes.stands(tenant, document.store_id):
             await self.removal.remove(stored, blob_etag=blob.etag)
             return True
         if _is_settled(document, blob.etag):
@@ -68,7 +69,7 @@ class Reconciler:
         if self.builder.planner.is_under_way(document, blob.etag):
             return True
         await self._index(stored, blob, delivery_id)
-        return await self._blob(document) == blob and await exists(self.stores, tenant, document.store_id)
+        return await self._blob(document) == blob and await self.lifetimes.stands(tenant, document.store_id)
 
     async def _index(self, stored: Stored[DocumentRecord], blob: BlobProperties, delivery_id: str) -> None:
         claim = await self.claims.take(stored, blob.etag, delivery_id)

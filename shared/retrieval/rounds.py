@@ -13,10 +13,11 @@ from shared.errors import CapacityError, PlatformError, PreconditionFailedError
 from shared.ports.blobs import DOCUMENTS, Blobs, ListedBlob
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
-from shared.ports.records import CursorRecord, DocumentRecord, Records, Stored, VectorStoreRecord
+from shared.ports.records import CursorRecord, DocumentRecord, Records, Stored
 from shared.retrieval.blob_names import Drop, parse_drop
-from shared.retrieval.first_sight import ensure, exists
+from shared.retrieval.first_sight import ensure
 from shared.retrieval.folders import Folders
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.repair import Repair, StoreView
 from shared.retrieval.tenants import Tenants
 
@@ -44,7 +45,7 @@ _position = TypeAdapter(Position)
 class Rounds:
     cursors: Records[CursorRecord]
     tenants: Tenants
-    stores: Records[VectorStoreRecord]
+    lifetimes: Lifetimes
     documents: Records[DocumentRecord]
     blobs: Blobs
     chunks: Chunks
@@ -108,7 +109,7 @@ class Rounds:
 
     async def _store(self, tenant: str, store_id: str, documents: list[Stored[DocumentRecord]]) -> int:
         unswept = frozenset(await self.chunks.unswept(tenant, store_id))
-        view = StoreView(await exists(self.stores, tenant, store_id), unswept)
+        view = StoreView(await self.lifetimes.stands(tenant, store_id), unswept)
         return await _counted(self.repair.document(stored, view) for stored in documents)
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import sumprod
 
-from shared.errors import NotFoundError
 from shared.ports.chunks import Candidates, Chunk, Chunks
 from shared.ports.filters import Filter
 from shared.ports.keys import Caller
 from shared.ports.models import Embedder
-from shared.ports.records import Records, VectorStoreRecord, document_id
+from shared.ports.records import document_id
 from shared.retrieval.duplicates import first_of_each
 from shared.retrieval.fusion import Hit, Passage, RankedList, Weights, fused_scores, merged
 from shared.retrieval.languages import Languages
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.words import content_words, coverage
 from shared.tracing import names, spans
 
@@ -84,7 +84,7 @@ class _Scope:
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    stores: Records[VectorStoreRecord]
+    lifetimes: Lifetimes
     chunks: Chunks
     embedder: Embedder
     weights: Weights = field(default_factory=Weights)
@@ -111,10 +111,11 @@ class Searcher:
         either, something is found in any store that holds something. `file_ids` narrows to those files, `filters` to
         those with such attributes. Where the embedding model does not know the language of a query, meaning only
         fills up what words have not found; `weights`, if given, count as they are.
-        Raise NotFoundError for a missing store, CapacityError, UpstreamError.
+        Raise NotFoundError for a missing store, InvalidRequestError for one that has expired, CapacityError,
+        UpstreamError.
         """
         queries = (query,) if isinstance(query, str) else tuple(query)
-        await asyncio.gather(*(self._require(caller.tenant, store_id) for store_id in store_ids))
+        await self.lifetimes.used(caller.tenant, store_ids)
         embedded = await self.embedder.embed(caller, queries, source="retrieval")
         pairs = list(zip(queries, embedded.vectors, strict=True))
         asked = [_Asked(text, vector, one) for text, vector in pairs for one in store_ids]
@@ -132,12 +133,6 @@ class Searcher:
         passages = tuple(merged(list(islice(distinct, limit))))
         spans.note({names.OPERATION: "retrieval", names.TENANT: caller.tenant, names.PASSAGES: len(passages)})
         return passages
-
-    async def _require(self, tenant: str, store_id: str) -> None:
-        try:
-            await self.stores.get(tenant, store_id)
-        except NotFoundError as error:
-            raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
 
     async def _candidates(self, asked: _Asked, scope: _Scope) -> Candidates:
         files = scope.file_ids

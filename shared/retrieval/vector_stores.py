@@ -1,9 +1,9 @@
 """Vector stores: made, counted, searched, deleted."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shared.errors import NotFoundError
+from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.records import DocumentRecord, Records, VectorStoreRecord, document_id
@@ -12,6 +12,7 @@ from shared.retrieval.filters import filter_of
 from shared.retrieval.folders import Folders
 from shared.retrieval.fusion import Passage, Weights
 from shared.retrieval.indexes import Search
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.listing import Walk, page_of, route_of, walk
 from shared.retrieval.objects import list_page, store_object
 from shared.wire.lists import Deleted, ListPage, ListQuery
@@ -23,13 +24,16 @@ from shared.wire.vector_stores import (
     SearchResult,
     TextContent,
     VectorStoreBody,
+    VectorStoreChanges,
     VectorStoreObject,
 )
+
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class VectorStores:
-    stores: Records[VectorStoreRecord]
+    lifetimes: Lifetimes
     documents: Records[DocumentRecord]
     folders: Folders
     attachments: Attachments
@@ -46,26 +50,43 @@ class VectorStores:
             name=body.name or "",
             created_at=self.clock.now(),
             metadata=body.metadata or {},
+            description=body.description or "",
+            expires_days=None if body.expires_after is None else body.expires_after.days,
         )
         await self.folders.tenants.enter(caller.tenant)
-        await self.stores.create(record)
+        await self.lifetimes.stores.create(record)
         await self.folders.claim(record)
-        return store_object(record, [await self.attachments.put(record.id, file) for file in files])
+        cut = body.chunking_strategy
+        return store_object(record, [await self.attachments.put(record.id, file, chunking=cut) for file in files])
 
     async def list(self, caller: Caller, query: ListQuery) -> ListPage[VectorStoreObject]:
-        found, has_more = await page_of(self.stores, caller.tenant, route_of(query, {}), query.limit)
+        found, has_more = await page_of(self.lifetimes.stores, caller.tenant, route_of(query, {}), query.limit)
         return list_page([await self._object(record) for record in found], has_more)
 
     async def retrieve(self, caller: Caller, store_id: str) -> VectorStoreObject:
-        return await self._object(await self._get(caller, store_id))
+        return await self._object((await self.lifetimes.get(caller.tenant, store_id)).value)
+
+    async def update(self, caller: Caller, store_id: str, body: VectorStoreChanges) -> VectorStoreObject:
+        """Under another name it is also fed by the folder of that name, if that feeds none, and still by those of its
+        old ones. Raise NotFoundError, InvalidRequestError for a store that has expired."""
+        for _ in range(_ROUNDS):
+            stored = await self.lifetimes.standing(caller.tenant, store_id)
+            changed = replace(_changed(stored.value, body), active_at=self.clock.now())
+            try:
+                await self.lifetimes.stores.replace(changed, if_match=stored.etag)
+            except PreconditionFailedError:
+                continue
+            await self.folders.claim(changed)
+            return await self._object(changed)
+        raise OverloadedError(f"Vector store {store_id!r} keeps changing.", retry_after_s=1)
 
     async def delete(self, caller: Caller, store_id: str) -> Deleted:
         """The record goes last: what fails midway can be repeated."""
-        record = await self._get(caller, store_id)
+        record = (await self.lifetimes.get(caller.tenant, store_id)).value
         await self.folders.release(record)
         await self.attachments.clear(caller.tenant, store_id)
         try:
-            await self.stores.delete(caller.tenant, store_id)
+            await self.lifetimes.stores.delete(caller.tenant, store_id)
         except NotFoundError:
             return Deleted(id=store_id, object="vector_store.deleted")
         return Deleted(id=store_id, object="vector_store.deleted")
@@ -98,15 +119,23 @@ class VectorStores:
             content=[TextContent(text=passage.text)],
         )
 
-    async def _get(self, caller: Caller, store_id: str) -> VectorStoreRecord:
-        try:
-            return (await self.stores.get(caller.tenant, store_id)).value
-        except NotFoundError as error:
-            raise NotFoundError(f"No vector store {store_id!r}.", param="vector_store_id") from error
-
     async def _object(self, record: VectorStoreRecord) -> VectorStoreObject:
         documents = walk(self.documents, record.tenant, Walk({"store_id": record.id}))
-        return store_object(record, [stored.value async for stored in documents])
+        expired = self.lifetimes.is_over(record)
+        return store_object(record, [stored.value async for stored in documents], expired=expired)
+
+
+def _changed(record: VectorStoreRecord, body: VectorStoreChanges) -> VectorStoreRecord:
+    given = body.model_fields_set
+    if body.name is not None:
+        record = replace(record, name=body.name)
+    if "description" in given:
+        record = replace(record, description=body.description or "")
+    if "metadata" in given:
+        record = replace(record, metadata=body.metadata or {})
+    if "expires_after" in given:
+        record = replace(record, expires_days=None if body.expires_after is None else body.expires_after.days)
+    return record
 
 
 def _weights(asked: HybridWeights | None) -> Weights | None:

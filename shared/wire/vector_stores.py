@@ -14,13 +14,68 @@ type Metadata = Annotated[dict[Name64, Text512], Field(max_length=16)]
 type Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=16)]
 
 
-class VectorStoreBody(Shape):
-    """A store to be made. What else OpenAI knows (`expires_after`, `chunking_strategy`) is accepted and left alone."""
+class ExpiresAfter(Shape):
+    model_config = ConfigDict(frozen=True)
+
+    anchor: Literal["last_active_at"] = "last_active_at"
+    days: Annotated[int, Field(ge=1, le=365)]
+
+
+class StaticSize(Shape):
+    """In tokens of o200k. A chunk begins with the last of the one before it, as much as the overlap holds."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, StringConstraints(max_length=256)] | None = None
+    max_chunk_size_tokens: Annotated[int, Field(ge=100, le=4096)]
+    chunk_overlap_tokens: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _is_at_most_half(self) -> Self:
+        if self.chunk_overlap_tokens * 2 > self.max_chunk_size_tokens:
+            raise ValueError("chunk_overlap_tokens must not exceed half of max_chunk_size_tokens")
+        return self
+
+
+class StaticChunking(Shape):
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["static"] = "static"
+    static: StaticSize
+
+
+class AutoChunking(Shape):
+    """We cut at headings and sentences, into chunks of at most 512 tokens that do not overlap."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["auto"] = "auto"
+
+
+type ChunkingStrategy = Annotated[AutoChunking | StaticChunking, Field(discriminator="type")]
+type StoreName = Annotated[str, StringConstraints(max_length=256)]
+
+
+class VectorStoreBody(Shape):
+    """A store to be made. `chunking_strategy` is for its `file_ids`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: StoreName | None = None
+    description: Text512 | None = None
     file_ids: Annotated[list[str], Field(max_length=500)] = Field(default_factory=list[str])
+    chunking_strategy: ChunkingStrategy | None = None
+    expires_after: ExpiresAfter | None = None
+    metadata: Metadata | None = None
+
+
+class VectorStoreChanges(Shape):
+    """What is left out stays as it is; null takes away metadata, description and `expires_after`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: StoreName | None = None
+    description: Text512 | None = None
+    expires_after: ExpiresAfter | None = None
     metadata: Metadata | None = None
 
 
@@ -41,22 +96,60 @@ class VectorStoreObject(Shape):
     object: Literal["vector_store"] = "vector_store"
     created_at: int
     name: str
+    description: str | None = None
     usage_bytes: int
     file_counts: FileCounts
     status: Literal["expired", "in_progress", "completed"]
-    expires_after: None = None
-    expires_at: None = None
+    expires_after: ExpiresAfter | None = None
+    expires_at: int | None = None
     last_active_at: int
     metadata: dict[str, str]
 
 
 class AttachBody(Shape):
-    """A file to be put into a store. `chunking_strategy` is accepted; ours is automatic."""
+    """A file to be put into a store."""
 
     model_config = ConfigDict(frozen=True)
 
     file_id: str
     attributes: Attributes | None = None
+    chunking_strategy: ChunkingStrategy | None = None
+
+
+class AttributesBody(Shape):
+    """Attributes in the place of those that a file has; null for none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attributes: Attributes | None
+
+
+class FileBatchBody(Shape):
+    """Files to be put into a store at once: by `file_ids`, with attributes and chunking for all, or one by one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_ids: Annotated[list[str], Field(min_length=1, max_length=500)] | None = None
+    files: Annotated[list[AttachBody], Field(min_length=1, max_length=500)] | None = None
+    attributes: Attributes | None = None
+    chunking_strategy: ChunkingStrategy | None = None
+
+    @model_validator(mode="after")
+    def _names_files_once(self) -> Self:
+        if (self.file_ids is None) is (self.files is None):
+            raise ValueError("give either `file_ids` or `files`")
+        if self.files is not None and (self.attributes is not None or self.chunking_strategy is not None):
+            raise ValueError("with `files`, attributes and chunking_strategy belong into each of them")
+        return self
+
+    @property
+    def attached(self) -> list[AttachBody]:
+        """Each file once; of one that is named again, what was said last."""
+        alike = [
+            AttachBody(file_id=file_id, attributes=self.attributes, chunking_strategy=self.chunking_strategy)
+            for file_id in self.file_ids or ()
+        ]
+        return list({one.file_id: one for one in self.files or alike}.values())
 
 
 FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
@@ -72,6 +165,17 @@ FileErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
 class FileError(Shape):
     code: FileErrorCode
     message: str
+
+
+class FileBatchObject(Shape):
+    """`status` is `completed` once no file is in progress, whatever became of them: the counts tell."""
+
+    id: str
+    object: Literal["vector_store.files_batch"] = "vector_store.files_batch"
+    created_at: int
+    vector_store_id: str
+    status: Literal["in_progress", "completed", "cancelled"]
+    file_counts: FileCounts
 
 
 class OtherChunking(Shape):
@@ -104,7 +208,7 @@ class AttachedFile(Shape):
     vector_store_id: str
     status: FileStatus
     last_error: FileError | None
-    chunking_strategy: OtherChunking = OtherChunking()
+    chunking_strategy: OtherChunking | StaticChunking = OtherChunking()
     attributes: dict[str, str | float | bool]
     progress: Progress
 

@@ -84,6 +84,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         files=retrieval.files,
         vector_stores=retrieval.vector_stores,
         attachments=retrieval.attachments,
+        file_batches=retrieval.file_batches,
         indexer=retrieval.indexer,
         parts=retrieval.parts,
         rounds=retrieval.rounds,

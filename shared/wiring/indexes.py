@@ -9,6 +9,7 @@ from shared.ports.models import Embedder
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.indexes import Index, LiveIndex, LiveSearch, WrittenChunks
 from shared.retrieval.languages import languages_of
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.migration import Migration
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
@@ -63,7 +64,7 @@ def open_indexes(
     live = LiveIndex(stores.indexes, clock, [index.name for index in opened])
     searchers = {
         index.name: Searcher(
-            stores.vector_stores,
+            Lifetimes(stores.vector_stores, clock),
             index.chunks,
             embedder(name),
             languages=languages_of(settings.models[name].languages),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.metering.reports import UsageReports
     from shared.ports.queues import Queues
     from shared.retrieval.attachments import Attachments
+    from shared.retrieval.file_batches import FileBatches
     from shared.retrieval.files import Files
     from shared.retrieval.indexing import Indexer
     from shared.retrieval.migration import Migration
@@ -46,6 +47,7 @@ class Platform:
     files: "Files"
     vector_stores: "VectorStores"
     attachments: "Attachments"
+    file_batches: "FileBatches"
     indexer: "Indexer"
     parts: "PartIndexer"
     rounds: "Rounds"

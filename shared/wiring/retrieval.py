@@ -9,11 +9,13 @@ from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
 from shared.retrieval.extraction import Extractor
+from shared.retrieval.file_batches import FileBatches
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
 from shared.retrieval.generations import Builder
 from shared.retrieval.indexing import Indexer
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.parts import PartIndexer
 from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
@@ -38,6 +40,7 @@ class Retrieval:
     files: Files
     vector_stores: VectorStores
     attachments: Attachments
+    file_batches: FileBatches
     indexer: Indexer
     parts: PartIndexer
     rounds: Rounds
@@ -56,10 +59,11 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
     tenants = Tenants(stores.tenants)
     folders = Folders(stores.vector_stores, stores.folders, documents, tenants, clock)
     removal = Removal(documents, chunks)
-    attachments = Attachments(stores.vector_stores, stores.files, documents, blobs, chunks, queues, removal, clock)
+    lifetimes = Lifetimes(stores.vector_stores, clock)
+    attachments = Attachments(lifetimes, stores.files, documents, blobs, chunks, queues, removal, clock)
     content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
     reconciler = Reconciler(
-        stores=stores.vector_stores,
+        lifetimes=lifetimes,
         documents=documents,
         blobs=blobs,
         chunks=chunks,
@@ -70,14 +74,15 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
     )
     return Retrieval(
         files=Files(stores.files, blobs, attachments, clock),
-        vector_stores=VectorStores(stores.vector_stores, documents, folders, attachments, indexes.search, clock),
+        vector_stores=VectorStores(lifetimes, documents, folders, attachments, indexes.search, clock),
         attachments=attachments,
+        file_batches=FileBatches(stores.file_batches, documents, attachments, clock),
         indexer=Indexer(documents, blobs, queues, folders, reconciler),
         parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
         rounds=Rounds(
             cursors=stores.cursors,
             tenants=tenants,
-            stores=stores.vector_stores,
+            lifetimes=lifetimes,
             documents=documents,
             blobs=blobs,
             chunks=chunks,

@@ -14,6 +14,7 @@ from shared.ports.limits import Rates
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
+    FileBatchRecord,
     FileRecord,
     FolderRecord,
     IndexRecord,
@@ -28,6 +29,7 @@ from shared.ports.usage import UsageLedger
 class Stores:
     files: Records[FileRecord]
     vector_stores: Records[VectorStoreRecord]
+    file_batches: Records[FileBatchRecord]
     folders: Records[FolderRecord]
     documents: Records[DocumentRecord]
     tenants: Records[TenantRecord]
@@ -71,6 +73,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     return Stores(
         files=CosmosRecords(account, FileRecord),
         vector_stores=CosmosRecords(account, VectorStoreRecord),
+        file_batches=CosmosRecords(account, FileBatchRecord),
         folders=CosmosRecords(account, FolderRecord),
         documents=CosmosRecords(account, DocumentRecord),
         tenants=CosmosRecords(account, TenantRecord),
@@ -115,6 +118,7 @@ def _open_sqlite(location: str) -> Stores:
     return Stores(
         files=SqliteRecords(database, FileRecord),
         vector_stores=SqliteRecords(database, VectorStoreRecord),
+        file_batches=SqliteRecords(database, FileBatchRecord),
         folders=SqliteRecords(database, FolderRecord),
         documents=SqliteRecords(database, DocumentRecord),
         tenants=SqliteRecords(database, TenantRecord),

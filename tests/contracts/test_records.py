@@ -25,6 +25,7 @@ from shared.ports.records import (
     MAX_RECORD_BYTES,
     CursorRecord,
     DocumentRecord,
+    FileBatchRecord,
     FileRecord,
     FolderRecord,
     LastError,
@@ -92,6 +93,8 @@ class TestOneRecord:
         [
             file_record("f"),
             VectorStoreRecord("v", "t", "docs", AT, metadata={"a": "b", "": "日本"}),
+            VectorStoreRecord("v", "t", "docs", AT, description="what", expires_days=3, active_at=AT),
+            FileBatchRecord("b", "t", "v", AT, ("file-1", "file-2"), cancelled=True),
             FolderRecord("folder/with slash", "t", "v"),
             TenantRecord("acme"),
             CursorRecord("reconcile_documents", '{"after":"b"}'),

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 
 from shared.errors import DocumentError
 from shared.retrieval.extraction import reading
-from shared.retrieval.extraction.document import Document, Part
+from shared.retrieval.extraction.document import Cut, Document, Part
 from shared.retrieval.extraction.formats import Source
 from shared.retrieval.extraction.limits import Limits
 from shared.retrieval.extraction.protocol import Done, Failed, Job, Line, Ready, Refused, Start, decode, encode
@@ -47,14 +47,14 @@ class Child:
         source = Source(Path(job.path), job.filename)
         found = reading.part(source, self._limits, job.part) if job.part else reading.parts(source, self._limits)
         if isinstance(found, Document):
-            self._cut(found)
+            self._cut(found, job.cut)
         else:
             self._list(found)
 
-    def _cut(self, document: Document) -> None:
+    def _cut(self, document: Document, how: Cut) -> None:
         # rs-bpe loads 70 MB: not for documents that are refused before.
         chunking = import_module("shared.retrieval.chunking")
-        for passage in chunking.passages(document, self._limits.chunk_tokens):
+        for passage in chunking.passages(document, how.max_tokens, how.overlap_tokens):
             self.say(passage)
         self.say(Done(len(document.text), len(document.page_starts) or None, _resident_bytes()))
 

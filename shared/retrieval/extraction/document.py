@@ -49,6 +49,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """How large passages may be, and how much of one the next may repeat."""
+
+    max_tokens: int
+    overlap_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A piece of a document that fits a model. `text` is exactly the document's text from char_start to char_end.
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.errors import DocumentError, OverloadedError
-from shared.retrieval.extraction.document import Extracted, Part
+from shared.retrieval.extraction.document import Cut, Extracted, Part
 from shared.retrieval.extraction.limits import Limits
 from shared.retrieval.extraction.process import ChildFailure, ChildProcess
+from shared.retrieval.extraction.protocol import Job
 
 
 class Extractor:
@@ -24,11 +25,12 @@ class Extractor:
         self._child: ChildProcess | None = None
         self._closed = False
 
-    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
+    async def extract(self, path: Path, filename: str, part: Part | None = None, cut: Cut | None = None) -> Extracted:
         """The passages of the file at `path`. Its content says what it is; `filename` is a hint, and its name.
 
         A file too large for one go comes back with its parts instead; call again with each of them. Then `path` holds
-        the whole file, or, where the part has a `byte_range`, those bytes and no others.
+        the whole file, or, where the part has a `byte_range`, those bytes and no others. Without a `cut`, passages
+        are as large as the limits say, and do not overlap.
 
         Raise DocumentError, always terminal, with one of the codes:
         `unsupported_file` for an image, an executable, or another format that we do not read;
@@ -36,13 +38,14 @@ class Extractor:
         `needs_ocr` for a PDF of images only; `empty` when there is no text in it.
         Raise OverloadedError when no child can be started, or after `close`.
         """
+        job = Job(str(path), filename, part, cut or Cut(self._limits.chunk_tokens, 0))
         async with self._turn:
             try:
-                return await self._attempt(path, filename, part)
+                return await self._attempt(job)
             except ChildFailure as failure:
                 if not failure.again:
                     raise _refusal(filename, failure) from failure
-                return await self._last_attempt(path, filename, part)
+                return await self._last_attempt(job)
 
     async def close(self) -> None:
         """End the child. A document that it is reading is given up, with OverloadedError."""
@@ -54,19 +57,19 @@ class Extractor:
                 await self._child.end()
                 self._child = None
 
-    async def _last_attempt(self, path: Path, filename: str, part: Part | None) -> Extracted:
+    async def _last_attempt(self, job: Job) -> Extracted:
         """In a child of its own: the first may have been full of what other documents left, or the machine busy."""
         try:
-            return await self._attempt(path, filename, part)
+            return await self._attempt(job)
         except ChildFailure as failure:
-            raise _refusal(filename, failure) from failure
+            raise _refusal(job.filename, failure) from failure
 
-    async def _attempt(self, path: Path, filename: str, part: Part | None) -> Extracted:
+    async def _attempt(self, job: Job) -> Extracted:
         if self._closed:
             raise OverloadedError("Documents are not read any more: the process is shutting down.")
         child = self._child = self._child or await ChildProcess.start(self._limits, self._environment)
         try:
-            return await child.extract(path, filename, part)
+            return await child.extract(job)
         finally:
             if child.spent:
                 self._child = None

@@ -5,7 +5,6 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
-from pathlib import Path
 from signal import SIGKILL, SIGXCPU, Signals
 from typing import Self, cast
 
@@ -74,13 +73,13 @@ class ChildProcess:
         old = self._documents >= self._limits.documents_per_child
         return self._busy or old or self._resident_bytes > self._limits.recycle_bytes
 
-    async def extract(self, path: Path, filename: str, part: Part | None) -> Extracted:
+    async def extract(self, job: Job) -> Extracted:
         """Raise DocumentError when the document is at fault, ChildFailure when the child did not survive it."""
         self._busy = True
         self._documents += 1
         try:
             async with asyncio.timeout(self._limits.deadline_s):
-                return await self._converse(Job(str(path), filename, part))
+                return await self._converse(job)
         except TimeoutError as error:
             reason = f"took longer than the {self._limits.deadline_s:g} s allowed"
             raise ChildFailure(reason, "deadline", again=True) from error

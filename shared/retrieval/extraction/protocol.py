@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass, fields
 
-from shared.retrieval.extraction.document import Part, Passage
+from shared.retrieval.extraction.document import Cut, Part, Passage
 from shared.retrieval.extraction.limits import Limits
 
 MAX_LINE_BYTES = 2**20
-"""No passage comes near it: 512 tokens of at most 128 characters."""
+"""No passage comes near it: 4,096 tokens of at most 128 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Job:
     path: str
     filename: str
     part: Part | None
+    cut: Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,11 @@ def decode(raw: bytes) -> Line:
     if kind == "Start":
         return Start(values[0], Limits(*values[1]))
     if kind == "Job":
-        return Job(values[0], values[1], Part(*values[2]) if values[2] else None)
+        return Job(values[0], values[1], Part(*values[2]) if values[2] else None, Cut(*values[3]))
     if kind == "Passage":
         values[5] = tuple(values[5])
     return _KINDS[kind](*values)
 
 
-def _fields(nested: Limits | Part) -> list[object]:
+def _fields(nested: Limits | Part | Cut) -> list[object]:
     return [getattr(nested, field.name) for field in fields(nested)]

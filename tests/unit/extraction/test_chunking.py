@@ -95,3 +95,12 @@ def test_an_edit_changes_only_the_passages_around_it() -> None:
 @given(st.lists(st.sampled_from(ALPHABET) | st.text(max_size=9), max_size=300), st.sampled_from([8, 40, 512]))
 def test_whatever_the_text_its_passages_are_exact(pieces: list[str], max_tokens: int) -> None:
     check(Document("".join(pieces)), max_tokens)
+
+
+@pytest.mark.parametrize(("max_tokens", "overlap_tokens"), [(100, 50), (200, 20), (800, 400)])
+def test_passages_overlap_by_no_more_than_was_asked_and_still_fit(max_tokens: int, overlap_tokens: int) -> None:
+    text = "\n\n".join(f"Paragraph {n} says that thing {n} is {n * 7} metres long, and goes on." for n in range(300))
+    found = list(passages(Document(text), max_tokens, overlap_tokens))
+    assert all(one.tokens <= max_tokens and one.text == text[one.char_start : one.char_end] for one in found)
+    shared = [text[after.char_start : before.char_end] for before, after in pairwise(found)]
+    assert all(0 < TOKENS.count(piece) <= overlap_tokens for piece in shared)

@@ -30,6 +30,7 @@ from shared.ports.records import (
 from shared.ports.usage import Source
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
 from shared.retrieval.indexes import Index, LiveIndex, LiveSearch, WrittenChunks
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.migration import Migration
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
@@ -85,8 +86,9 @@ class Place:
     def process(self, *spaces: EmbeddingSpace) -> "Process":
         """The first is the settings' model, the second, if any, the next one."""
         live = LiveIndex(self.live, self.clock, [space.name for space in spaces])
+        lifetimes = Lifetimes(self.stores, self.clock)
         searchers = {
-            space.name: Searcher(self.stores, self.index(space).chunks, self.letters[space.model]) for space in spaces
+            space.name: Searcher(lifetimes, self.index(space).chunks, self.letters[space.model]) for space in spaces
         }
         first, *rest = [self.index(space) for space in spaces]
         written = WrittenChunks(live, first.chunks, rest[0] if rest else None)

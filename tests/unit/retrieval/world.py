@@ -27,6 +27,7 @@ from shared.ports.models import Embeddings
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
+    FileBatchRecord,
     FileRecord,
     FolderRecord,
     TenantRecord,
@@ -37,12 +38,14 @@ from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
 from shared.retrieval.embedding import BatchLimits, EmbeddingSpace, PassageEmbedder
-from shared.retrieval.extraction.document import Extracted, Part, Passage
+from shared.retrieval.extraction.document import Cut, Extracted, Part, Passage
+from shared.retrieval.file_batches import FileBatches
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
 from shared.retrieval.folders import Folders
 from shared.retrieval.generations import Builder
 from shared.retrieval.indexing import Indexer
+from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.parts import PartIndexer
 from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
@@ -92,8 +95,9 @@ class ParagraphReader:
     """
 
     part_paragraphs: int | None = None
+    cuts: list[Cut | None] = field(default_factory=list)
 
-    async def extract(self, path: Path, filename: str, part: Part | None = None) -> Extracted:
+    async def extract(self, path: Path, filename: str, part: Part | None = None, cut: Cut | None = None) -> Extracted:
         content = await asyncio.to_thread(path.read_bytes)
         if content.startswith(b"\x00"):
             raise DocumentError(f"{filename!r} is of no known format.", code="unsupported_file")
@@ -106,6 +110,7 @@ class ParagraphReader:
         if parts:
             return Extracted((), len(text), None, parts)
         passages = tuple(_paragraphs(text, start))
+        self.cuts.append(cut)
         return Extracted(passages, len(text), passages[-1].page_end if passages else None)
 
     def _parts(self, text: str) -> Iterator[Part]:
@@ -196,6 +201,7 @@ class Services:
     files: Files
     vector_stores: VectorStores
     attachments: Attachments
+    file_batches: FileBatches
     folders: Folders
     indexer: Indexer
     parts: PartIndexer
@@ -213,6 +219,7 @@ class World:
     stores: Any = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
     folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
     files: Any = field(default_factory=lambda: MemoryRecords(FileRecord))
+    file_batches: Any = field(default_factory=lambda: MemoryRecords(FileBatchRecord))
     documents: Any = field(default_factory=lambda: MemoryRecords(DocumentRecord))
     tenants: Any = field(default_factory=lambda: MemoryRecords(TenantRecord))
     cursors: Any = field(default_factory=lambda: MemoryRecords(CursorRecord))
@@ -237,13 +244,14 @@ class World:
         tenants = Tenants(fused(self.tenants))
         folders = Folders(stores, fused(self.folders), documents, tenants, self.clock)
         removal = Removal(documents, chunks)
-        attachments = Attachments(stores, files, documents, blobs, chunks, queues, removal, self.clock)
-        searcher = Searcher(stores, chunks, embedder)
+        lifetimes = Lifetimes(stores, self.clock)
+        attachments = Attachments(lifetimes, files, documents, blobs, chunks, queues, removal, self.clock)
+        searcher = Searcher(lifetimes, chunks, embedder)
         space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
         passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
         content, writer = Content(blobs, fused(self.reader)), ChunkWriter(passages, chunks, window=4)
         reconciler = Reconciler(
-            stores=stores,
+            lifetimes=lifetimes,
             documents=documents,
             blobs=blobs,
             chunks=chunks,
@@ -254,8 +262,9 @@ class World:
         )
         return Services(
             files=Files(files, blobs, attachments, self.clock),
-            vector_stores=VectorStores(stores, documents, folders, attachments, searcher, self.clock),
+            vector_stores=VectorStores(lifetimes, documents, folders, attachments, searcher, self.clock),
             attachments=attachments,
+            file_batches=FileBatches(fused(self.file_batches), documents, attachments, self.clock),
             folders=folders,
             indexer=Indexer(documents, blobs, queues, folders, reconciler),
             parts=PartIndexer(documents, content, writer, chunks, reconciler, self.clock),
@@ -263,7 +272,7 @@ class World:
             rounds=Rounds(
                 cursors=fused(self.cursors),
                 tenants=tenants,
-                stores=stores,
+                lifetimes=lifetimes,
                 documents=documents,
                 blobs=blobs,
                 chunks=chunks,
