@@ -3,7 +3,7 @@
 import azure.functions as func
 from azurefunctions.extensions.bindings.blob import BlobClient
 
-from shared.wire.messages import BlobMessage
+from shared import wire
 
 bp = func.Blueprint()
 
@@ -14,4 +14,4 @@ bp = func.Blueprint()
 @bp.queue_output(arg_name="documents", queue_name="documents", connection="AzureWebJobsStorage")
 def on_blob_uploaded(blob: BlobClient, documents: func.Out[str]) -> None:
     """No content goes through the host: the message says where to look."""
-    documents.set(BlobMessage(blob_name=str(blob.blob_name)).model_dump_json())
+    documents.set(wire.messages.BlobMessage(blob_name=str(blob.blob_name)).model_dump_json())

@@ -1,8 +1,8 @@
 """Queues in one place: parse the message, call, then acknowledge, defer, park or fail.
 
 @bp.queue_trigger(arg_name="msg", queue_name="usage", connection="AzureWebJobsStorage")
-@consumer("usage", parse_usage)
-async def record_usage(delivery: Delivery[UsageMessage]) -> None: ...
+@consumer("usage", lambda body: wire.usage.parse_usage(body))
+async def record_usage(delivery: Delivery[wire.usage.UsageMessage]) -> None: ...
 """
 
 import logging
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from shared import wiring
+from shared import wire, wiring
 from shared.errors import CapacityError, PoisonMessageError
 from shared.tracing import names, spans
-from shared.wire.messages import ParkedMessage, QueueMessage, traceparent_of
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def consumer[Message](
 
 
 def poison_consumer(
-    handler: Callable[[Delivery[ParkedMessage]], Awaitable[None]],
+    handler: Callable[["Delivery[wire.messages.ParkedMessage]"], Awaitable[None]],
 ) -> Callable[[func.QueueMessage], Awaitable[None]]:
     """The same for a poison queue. What the host moved there comes without a reason; it gets one here."""
 
@@ -72,18 +71,18 @@ def poison_consumer(
     return trigger
 
 
-def _parked(body: bytes) -> ParkedMessage:
+def _parked(body: bytes) -> "wire.messages.ParkedMessage":
     try:
-        return ParkedMessage.model_validate_json(body)
+        return wire.messages.ParkedMessage.model_validate_json(body)
     except ValueError:
         reason = "Every attempt failed; the log tells why."
-        return ParkedMessage(code="server_error", reason=reason, body=body.decode(errors="replace"))
+        return wire.messages.ParkedMessage(code="server_error", reason=reason, body=body.decode(errors="replace"))
 
 
 def _span(queue: str, msg: func.QueueMessage) -> AbstractContextManager[object]:
     """The delivery as a span below whatever put the message; a message without a trace begins one."""
     wiring.observe()
-    parent = traceparent_of(msg.get_body()) if spans.recording() else None
+    parent = wire.messages.traceparent_of(msg.get_body()) if spans.recording() else None
     attempt = msg.dequeue_count or 1
     return spans.consumed(f"process {queue}", queue=queue, message_id=msg.id or "", attempt=attempt, traceparent=parent)
 
@@ -111,13 +110,13 @@ async def _consume[Message](
 
 async def _park(platform: wiring.Platform, queue: wiring.WorkQueue, body: bytes, error: PoisonMessageError) -> None:
     log.error("parked queue=%s code=%s reason=%s", queue, error.code, error)
-    parked = ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
+    parked = wire.messages.ParkedMessage(code=error.code, reason=str(error), body=body.decode(errors="replace"))
     await platform.queues.put(wiring.POISON_QUEUES[queue], parked.model_dump_json().encode())
 
 
 async def _defer(platform: wiring.Platform, queue: wiring.WorkQueue, message: object, error: CapacityError) -> None:
     """Put a copy behind a delay and let this one be acknowledged: raising would spend an attempt."""
-    if not isinstance(message, QueueMessage):
+    if not isinstance(message, wire.messages.QueueMessage):
         raise error
     later = message.model_copy(update={"deferrals": message.deferrals + 1})
     delay_s = min(error.retry_after_s or _DEFER_S, _LONGEST_S)

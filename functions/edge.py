@@ -1,13 +1,15 @@
 """HTTP in one place: who asks, what for, the call, and the reply or refusal.
 
-@bp.route("v1/files/{file_id}", methods=["GET"])
-@endpoint(NoBody, scope="documents")
-async def retrieve_file(call: Call[NoBody]) -> FileObject: ...
+@bp.route("v1/files", methods=["POST"])
+@endpoint(scope="documents")
+async def create_file(call: Call[wire.files.FileForm]) -> wire.files.FileObject: ...
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import get_args, get_type_hints
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 from pydantic import BaseModel
@@ -17,8 +19,8 @@ from functions.requests import read, secret_of
 from shared import wiring
 from shared.errors import PlatformError
 from shared.tracing import names, spans
-from shared.wire.keys import Scope
 from shared.wire.replies import Reply
+from shared.wire.scopes import Scope
 
 _POLL_S = 0.5
 """How often a handler that takes long looks whether its client is still there."""
@@ -42,18 +44,23 @@ class Call[Body: BaseModel]:
     platform: wiring.Platform
 
 
-def endpoint[Body: BaseModel](
-    body_type: type[Body], *, scope: Scope
-) -> Callable[[Callable[[Call[Body]], Coroutine[None, None, Reply]]], Callable[[Request], Awaitable[Response]]]:
-    """Make an HTTP trigger out of a function that knows only the platform, for keys that have the scope."""
+type Handler[Body: BaseModel] = Callable[[Call[Body]], Coroutine[None, None, Reply]]
 
-    def decorate(
-        handler: Callable[[Call[Body]], Coroutine[None, None, Reply]],
-    ) -> Callable[[Request], Awaitable[Response]]:
+
+def endpoint[Body: BaseModel](*, scope: Scope) -> Callable[[Handler[Body]], Callable[[Request], Awaitable[Response]]]:
+    """Make an HTTP trigger out of a function that knows only the platform, for keys that have the scope.
+
+    What its `call` is annotated with is the body that clients have to send. The annotation is read at the first call,
+    and so may be a string that names a module nobody has imported yet.
+    """
+
+    def decorate(handler: Handler[Body]) -> Callable[[Request], Awaitable[Response]]:
+        body = functools.cache(lambda: body_type(handler))
+
         async def trigger(req: Request) -> Response:
             wiring.observe()
             with spans.served(handler.__name__, method=req.method, traceparent=req.headers.get("traceparent")) as span:
-                response = await _answered(req, handler, body_type, scope)
+                response = await _answered(req, handler, body, scope)
                 spans.answer(span, response.status_code)
                 return response
 
@@ -66,11 +73,11 @@ def endpoint[Body: BaseModel](
 
 
 async def _answered[Body: BaseModel](
-    req: Request, handler: Callable[[Call[Body]], Coroutine[None, None, Reply]], body_type: type[Body], scope: Scope
+    req: Request, handler: Handler[Body], body: Callable[[], type[Body]], scope: Scope
 ) -> Response:
     timing = Timing.start(handler.__name__)
     try:
-        call = await _call(req, body_type, scope)
+        call = await _call(req, body(), scope)
         spans.note({names.TENANT: call.caller.tenant})
         reply = await _unless_gone(req, handler(call))
         return gone(timing) if reply is None else render(reply, timing)
@@ -78,6 +85,12 @@ async def _answered[Body: BaseModel](
         return refuse(error, timing)
     except Exception as error:  # noqa: BLE001 -- the outermost frame: a client never sees our internals
         return unexpected(error, timing)
+
+
+def body_type[Body: BaseModel](handler: Handler[Body]) -> type[Body]:
+    """The `Body` of the handler's `call: Call[Body]`."""
+    (body,) = get_args(get_type_hints(handler)["call"])
+    return body
 
 
 async def _call[Body: BaseModel](req: Request, body_type: type[Body], scope: Scope) -> Call[Body]:

@@ -8,9 +8,8 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.replies import Timing, refuse, render
-from shared import wiring
+from shared import wire, wiring
 from shared.errors import MethodNotAllowedError, NotFoundError, PlatformError
-from shared.wire.health import Health, Readiness
 
 bp = func.Blueprint()
 
@@ -20,7 +19,7 @@ _PROBE_S = 3.0
 @bp.route("health", methods=["GET"])
 async def health(req: Request) -> Response:
     """The process answers. Says nothing about what it depends on."""
-    return render(Health(), Timing.start("health"))
+    return render(wire.health.Health(), Timing.start("health"))
 
 
 @bp.route("ready", methods=["GET"])
@@ -30,12 +29,12 @@ async def ready(req: Request) -> Response:
     try:
         probes = (await wiring.platform()).probes
     except wiring.ConfigurationError as error:
-        return render(Readiness(status="unavailable", checks={"settings": str(error)}), timing, status=503)
+        return render(wire.health.Readiness(status="unavailable", checks={"settings": str(error)}), timing, status=503)
     results = await asyncio.gather(*(_probe(probe) for probe in probes.values()))
     checks = dict(zip(probes, results, strict=True))
     if all(result == "ok" for result in results):
-        return render(Readiness(status="ok", checks=checks), timing)
-    return render(Readiness(status="unavailable", checks=checks), timing, status=503)
+        return render(wire.health.Readiness(status="ok", checks=checks), timing)
+    return render(wire.health.Readiness(status="unavailable", checks=checks), timing, status=503)
 
 
 async def _probe(probe: wiring.Probe) -> str:

@@ -8,9 +8,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from shared import wire
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.wire.uploads import Upload
-from shared.wire.validation import parse_body, parse_fields
 
 
 def secret_of(request: Request) -> str | None:
@@ -29,11 +29,11 @@ async def read[Body: BaseModel](
     Raise InvalidRequestError, TooLargeError.
     """
     if request.method in ("GET", "DELETE", "HEAD"):
-        return parse_fields(body_type, _fields(request.query_params.multi_items())), b""
+        return wire.validation.parse_fields(body_type, _fields(request.query_params.multi_items())), b""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return parse_fields(body_type, await _form(request, max_file_bytes)), b""
+        return wire.validation.parse_fields(body_type, await _form(request, max_file_bytes)), b""
     raw = b"".join([piece async for piece in _limited(request, max_body_bytes)])
-    return parse_body(body_type, raw), raw
+    return wire.validation.parse_body(body_type, raw), raw
 
 
 async def _limited(request: Request, limit_bytes: int) -> AsyncGenerator[bytes]:

@@ -1,43 +1,41 @@
 """What was used: from the queue into the ledger, and out of it through OpenAI's usage API."""
 
+from __future__ import annotations
+
 import azure.functions as func
 
 from functions.consumer import Delivery, consumer, poison_consumer
 from functions.edge import Call, endpoint
-from shared.wire.messages import ParkedMessage
-from shared.wire.usage import (
-    CompletionsResult,
-    EmbeddingsResult,
-    UsageMessage,
-    UsagePage,
-    UsageQuery,
-    parse_usage,
-)
+from shared import wire
 
 bp = func.Blueprint()
 
 
 @bp.queue_trigger(arg_name="msg", queue_name="usage", connection="AzureWebJobsStorage")
-@consumer("usage", parse_usage)
-async def record_usage(delivery: Delivery[UsageMessage]) -> None:
+@consumer("usage", lambda body: wire.usage.parse_usage(body))
+async def record_usage(delivery: Delivery[wire.usage.UsageMessage]) -> None:
     """A message that comes again is counted once."""
     await delivery.platform.recorder.record(delivery.message)
 
 
 @bp.queue_trigger(arg_name="msg", queue_name="usage-poison", connection="AzureWebJobsStorage")
 @poison_consumer
-async def on_usage_poison(delivery: Delivery[ParkedMessage]) -> None:
+async def on_usage_poison(delivery: Delivery[wire.messages.ParkedMessage]) -> None:
     """Keeps the message for an operator to put back; nothing that was used is dropped."""
     await delivery.platform.recorder.keep(delivery.message)
 
 
 @bp.route("v1/organization/usage/completions", methods=["GET"])
-@endpoint(UsageQuery, scope="usage")
-async def get_completions_usage(call: Call[UsageQuery]) -> UsagePage[CompletionsResult]:
+@endpoint(scope="usage")
+async def get_completions_usage(
+    call: Call[wire.usage.UsageQuery],
+) -> wire.usage.UsagePage[wire.usage.CompletionsResult]:
     return await call.platform.usage.completions(call.caller.tenant, call.body)
 
 
 @bp.route("v1/organization/usage/embeddings", methods=["GET"])
-@endpoint(UsageQuery, scope="usage")
-async def get_embeddings_usage(call: Call[UsageQuery]) -> UsagePage[EmbeddingsResult]:
+@endpoint(scope="usage")
+async def get_embeddings_usage(
+    call: Call[wire.usage.UsageQuery],
+) -> wire.usage.UsagePage[wire.usage.EmbeddingsResult]:
     return await call.platform.usage.embeddings(call.caller.tenant, call.body)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from shared.errors import PermissionDeniedError
-from shared.wire.keys import ORDINARY, Scope
+from shared.wire.scopes import ORDINARY, Scope
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -9,14 +9,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shared.wire.lists import ListQuery
+from shared.wire.scopes import EVERY_SCOPE, ORDINARY, Scope
 from shared.wire.shape import Shape
-
-Scope = Literal["models", "documents", "usage", "admin", "operator"]
-"""What a key may do: ask models; use files and vector stores; read usage; administer its tenant's keys; make keys for
-other tenants."""
-
-ORDINARY: tuple[Scope, ...] = ("models", "documents", "usage")
-EVERY_SCOPE: tuple[Scope, ...] = (*ORDINARY, "admin", "operator")
 
 _TEN_YEARS_S = 10 * 366 * 86_400
 

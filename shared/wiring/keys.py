@@ -12,7 +12,7 @@ from shared.tenancy.audit import AuditLog
 from shared.tenancy.keys import KeyRing
 from shared.tenancy.secrets import Pepper, redacted
 from shared.tenancy.stored import RememberedKeys, StoredKeys
-from shared.wire.keys import EVERY_SCOPE
+from shared.wire.scopes import EVERY_SCOPE
 from shared.wiring.stores import Stores
 
 

@@ -101,3 +101,6 @@ def test_indexing_the_app_loads_no_sdk() -> None:
         "sqlite_vec",
     }
     assert heavy.isdisjoint(loaded)
+    # Shapes are built when a request needs them: triggers name them as `wire.files.FileForm`.
+    wire = {name for name in loaded if name.startswith("shared.wire.")}
+    assert wire == {"shared.wire.replies", "shared.wire.scopes", "shared.wire.uploads"}

@@ -18,7 +18,8 @@ from shared.tenancy.audit import AuditLog
 from shared.tenancy.keys import KeyRing
 from shared.tenancy.secrets import Pepper
 from shared.tenancy.stored import RememberedKeys, StoredKeys
-from shared.wire.keys import EVERY_SCOPE, AuditQuery, KeyBody, KeyChange, KeyQuery
+from shared.wire.keys import AuditQuery, KeyBody, KeyChange, KeyQuery
+from shared.wire.scopes import EVERY_SCOPE
 
 CHIEF = Caller("acme", "key_chief", scopes=EVERY_SCOPE)
 PEPPER = Pepper(b"pepper")
