@@ -1,60 +1,37 @@
-"""Scale on paper: simulates the leased rate limiter, and how indexing fans out until one limit is met.
+"""Scale on paper: the leased rate limiter in simulated time, and how indexing fans out until one limit is met.
 
 `python -m benchmarks.scale`. A model, not a measurement: every constant is named here and repeated in docs/scale.md,
 which shows the tables that this prints. Seeded; two runs print the same.
 """
 
+import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from benchmarks.report import table
+from shared.adapters.memory.clock import ManualClock
+from shared.adapters.memory.rates import MemoryRates
+from shared.errors import RateLimitError
+from shared.gateway.leases import BURST_S, Lease, Scope
+from shared.ports.clock import Clock
+from shared.ports.limits import Taken
 
 WRITE_RU, READ_RU = 10.0, 2.0  # a conditional patch; a point read under Strong
-BURST_S = 60.0  # a limit of so many tokens a minute may be used at once
 
 
-@dataclass(slots=True)
-class Store:
-    """The one item of a tenant and model: GCRA's theoretical arrival time, changed by conditional patch."""
+class Charged:
+    """Implements `Rates` in memory and adds up what Cosmos DB would charge: a patch, and a read where it is refused."""
 
-    rate: float
-    tat: float = 0.0
-    ru: float = 0.0
+    def __init__(self, clock: Clock) -> None:
+        self._rates = MemoryRates(clock)
+        self.ru = 0.0
 
-    def lease(self, now: float, tokens: float) -> bool:
-        self.ru += WRITE_RU
-        if max(self.tat, now) + tokens / self.rate > now + BURST_S:
-            return False
-        self.tat = max(self.tat, now) + tokens / self.rate
-        return True
-
-    def free(self, now: float) -> float:
-        return max(0.0, (now + BURST_S - max(self.tat, now)) * self.rate)
-
-    def next_free(self, now: float, tokens: float) -> float:
-        self.ru += READ_RU
-        return max(now + 1, self.tat + tokens / self.rate - BURST_S)
-
-
-@dataclass(slots=True)
-class Instance:
-    """Spends what it has leased; remembers a refusal until the store can have something again."""
-
-    held: float = 0.0
-    refused_until: float = 0.0
-
-    def admit(self, now: float, need: float, store: Store, active: int) -> bool:
-        if self.held < need:
-            if now < self.refused_until:
-                return False
-            chunk = max(need, min(5 * store.rate, max(store.free(now) / (2 * active), store.rate * 2 / active)))
-            if not store.lease(now, chunk):
-                self.refused_until = store.next_free(now, need)
-                return False
-            self.held += chunk
-        self.held -= need
-        return True
+    async def take(self, scope: str, *, cost_s: float, burst_s: float) -> Taken:
+        taken = await self._rates.take(scope, cost_s=cost_s, burst_s=burst_s)
+        self.ru += WRITE_RU if taken.granted else WRITE_RU + READ_RU
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +42,22 @@ class Limited:
     ru: float
 
 
-def limiter(*, instances: int, demand: float, seconds: int = 600, rate: float = 50_000.0, seed: int = 1) -> Limited:
-    """`demand` is what clients ask for, as a multiple of the limit of `rate` tokens a second."""
-    chance, store, fleet = random.Random(seed), Store(rate), [Instance() for _ in range(instances)]  # noqa: S311
-    mean, now, admitted, requests = 2300.0, 0.0, 0.0, 0
-    while now < seconds:
-        now += chance.expovariate(demand * rate / mean)
+async def limiter(
+    *, instances: int, demand: float, seconds: int = 600, rate: float = 50_000.0, seed: int = 1
+) -> Limited:
+    """The product's own leases in simulated time. `demand` is what clients ask for, as a multiple of the limit of
+    `rate` tokens a second."""
+    chance, clock = random.Random(seed), ManualClock()  # noqa: S311
+    store, scope = Charged(clock), Scope("tokens", round(rate * 60))
+    fleet = [Lease(store, clock, scope) for _ in range(instances)]
+    mean, admitted, requests = 2300.0, 0.0, 0
+    while clock.monotonic() < seconds:
+        clock.advance(chance.expovariate(demand * rate / mean))
         need = chance.uniform(0.2 * mean, 1.8 * mean)
         requests += 1
-        admitted += need if chance.choice(fleet).admit(now, need, store, instances) else 0
+        with suppress(RateLimitError):
+            await chance.choice(fleet).spend(need)
+            admitted += need
     return Limited(requests, admitted, (seconds + BURST_S) * rate, store.ru)
 
 
@@ -129,7 +113,7 @@ def main() -> None:
     rows: list[tuple[object, ...]] = []
     for instances in (1, 8, 50, 200):
         for demand in (0.5, 0.9, 2.0):
-            seen = limiter(instances=instances, demand=demand)
+            seen = asyncio.run(limiter(instances=instances, demand=demand))
             used = seen.admitted_tokens / seen.allowed_tokens
             rows.append(
                 (f"{instances} instances, {demand:g} x the limit", f"{used:.3f}", f"{seen.ru / seen.requests:.2f}")

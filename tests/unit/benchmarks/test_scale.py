@@ -11,8 +11,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "scale.md"
 
 @pytest.mark.parametrize("instances", [1, 8, 200])
 @pytest.mark.parametrize("demand", [0.5, 2.0])
-def test_the_limiter_never_admits_more_than_the_limit(instances: int, demand: float) -> None:
-    seen = scale.limiter(instances=instances, demand=demand, seconds=120)
+async def test_the_limiter_never_admits_more_than_the_limit(instances: int, demand: float) -> None:
+    seen = await scale.limiter(instances=instances, demand=demand, seconds=120)
     assert seen.admitted_tokens <= seen.allowed_tokens
 
 
