@@ -11,7 +11,7 @@ from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from shared.errors import PlatformError, UpstreamRefusalError
+from shared.errors import PlatformError, QuotaError, UpstreamRefusalError
 from shared.wire.replies import Download, Relayed, Reply, Streamed
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def refuse(error: PlatformError, timing: Timing) -> Response:
 
 
 def _advice(error: PlatformError) -> dict[str, str]:
-    if error.status in _BILLED_OR_FINAL:
+    if error.status in _BILLED_OR_FINAL or isinstance(error, QuotaError):
         return {"x-should-retry": "false"}
     if error.retry_after_s is None:
         return {}

@@ -15,6 +15,7 @@ PlatformError
  |  - UpstreamRefusalError    the model refused this very request; relayed as it came
  + CapacityError              wait, then retry the same request
  |  - RateLimitError          429
+ |  - QuotaError             429  insufficient_quota: what was paid for is used up
  |  - OverloadedError         503
  |  - AmbiguousError          503  a write may or may not have happened: read again, or replay idempotently
  |  - NewerDataError          503  a later release wrote this: it waits for that release to come back
@@ -128,6 +129,13 @@ class RateLimitError(CapacityError):
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
+
+
+class QuotaError(RateLimitError):
+    """What may be spent is spent: work waits, and a client's own retry is of no use."""
+
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
 
 
 class OverloadedError(CapacityError):

@@ -53,6 +53,12 @@ var rules = [
     query: 'traces | where message startswith "deferred queue=documents" | summarize deferred = count() | where deferred > 100'
   }
   {
+    name: 'tenant-budget'
+    severity: 3
+    time: quarterHour
+    query: 'traces | where message startswith "budget reached="'
+  }
+  {
     name: 'documents-fail'
     severity: 2
     time: quarterHour

@@ -10,6 +10,7 @@ from shared.gateway.leases import Lease, Scope
 from shared.ports.clock import Clock
 from shared.ports.keys import UNLIMITED, Caller
 from shared.ports.limits import Rates
+from shared.ports.policies import PolicyRecord
 
 _LEASES = 50_000
 _FIRST_OUTPUT = 256
@@ -89,17 +90,24 @@ class Limiter:
         self._outputs = _MovingAverages()
         self._leases: dict[str, Lease] = {}
 
-    def applies(self, caller: Caller, model: str) -> bool:
+    def applies(self, caller: Caller, model: str, policy: PolicyRecord | None = None) -> bool:
         """Whether there is anything to admit: without limits a call costs nothing here."""
-        return any(True for _ in self._holding(caller, model))
+        return any(True for _ in self._holding(caller, model, policy))
 
     async def admit(
-        self, caller: Caller, model: str, *, input_tokens: int, max_output_tokens: int | None, bulk: bool = False
+        self,
+        caller: Caller,
+        model: str,
+        policy: PolicyRecord | None = None,
+        *,
+        input_tokens: int,
+        max_output_tokens: int | None,
+        bulk: bool = False,
     ) -> Admission:
         """Raise RateLimitError, with true figures in its headers, for a call that is over one of its limits."""
         expected = self._outputs.of(model) if max_output_tokens != 0 else 0
         reserved = input_tokens + min(expected, max_output_tokens if max_output_tokens is not None else expected)
-        scopes = dict.fromkeys(self._scopes(caller, model, bulk=bulk))  # two limits that say the same are one
+        scopes = dict.fromkeys(self._scopes(caller, model, policy, bulk=bulk))  # two limits that say the same are one
         leases: list[tuple[Unit, Lease]] = [(unit, self._lease(scope)) for unit, scope in scopes]
         try:
             await _spend_all(leases, reserved)
@@ -109,16 +117,20 @@ class Limiter:
         tokens = [lease for unit, lease in leases if unit == "tokens"]
         return Admission(model, self._outputs, tokens, reserved, _headers(leases))
 
-    def _scopes(self, caller: Caller, model: str, *, bulk: bool) -> Iterator[tuple[Unit, Scope]]:
-        for limit in self._holding(caller, model):
+    def _scopes(
+        self, caller: Caller, model: str, policy: PolicyRecord | None, *, bulk: bool
+    ) -> Iterator[tuple[Unit, Scope]]:
+        for limit in self._holding(caller, model, policy):
             for unit, scope in limit.scopes(caller):
                 yield unit, scope
                 if bulk:
                     yield unit, self._bulk(scope)
 
-    def _holding(self, caller: Caller, model: str) -> Iterator[Limit]:
-        """Those of the settings, and the one that the caller's key has of its own."""
+    def _holding(self, caller: Caller, model: str, policy: PolicyRecord | None) -> Iterator[Limit]:
+        """Those of the settings, the tenant's by its policy, and the one that the caller's key has of its own."""
         yield from (limit for limit in self._limits if limit.holds_for(caller, model))
+        if policy is not None and (policy.requests is not None or policy.tokens is not None):
+            yield Limit(requests=policy.requests, tokens=policy.tokens)
         if caller.limits != UNLIMITED:
             yield Limit(per="key", requests=caller.limits.requests, tokens=caller.limits.tokens)
 

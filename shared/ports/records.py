@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from shared.ports.audit import AuditRecord
 from shared.ports.keys import KeyRecord
+from shared.ports.policies import PolicyRecord
 
 MAX_RECORD_BYTES = 2_000_000
 """The largest item Cosmos DB stores (2 MB); every adapter holds to it, so that none is laxer than production."""
@@ -191,6 +192,7 @@ type Record = (
     | IndexRecord
     | KeyRecord
     | AuditRecord
+    | PolicyRecord
 )
 
 

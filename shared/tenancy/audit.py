@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.ports.audit import AuditRecord, Detail
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller, KeyRecord
+from shared.ports.policies import PolicyRecord
 from shared.ports.records import Records
 from shared.tenancy.listing import page_of
 from shared.wire.keys import Actor, ActorKey, AuditEvent, AuditObject, AuditQuery, Project
@@ -19,20 +20,20 @@ class AuditLog:
     records: Records[AuditRecord]
     clock: Clock
 
-    async def note(self, caller: Caller, event: AuditEvent, key: KeyRecord, **details: Detail) -> None:
+    async def note(self, caller: Caller, event: AuditEvent, on: KeyRecord | PolicyRecord, **details: Detail) -> None:
         """Before the act: nothing is done that is not noted, and what was noted may have failed."""
         record = AuditRecord(
             id=self.clock.new_id("audit_log-"),
-            tenant=key.tenant,
+            tenant=on.tenant,
             type=event,
             at=self.clock.now(),
             actor=caller.key_id,
             actor_tenant=caller.tenant,
-            target=key.id,
+            target=on.id,
             details=details,
         )
         await self.records.create(record)
-        log.info("audit type=%s tenant=%s target=%s actor=%s", event, key.tenant, key.id, caller.key_id)
+        log.info("audit type=%s tenant=%s target=%s actor=%s", event, on.tenant, on.id, caller.key_id)
 
     async def list(self, caller: Caller, query: AuditQuery) -> ListPage[AuditObject]:
         return await page_of(self.records, caller.tenant, query, _object)
@@ -55,4 +56,5 @@ _SAID_UNDER: dict[AuditEvent, str] = {
     "api_key.created": "data",
     "api_key.updated": "changes_requested",
     "api_key.deleted": "data",
+    "project.updated": "changes_requested",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.wire import lists as lists
     from shared.wire import messages as messages
     from shared.wire import models as models
+    from shared.wire import policies as policies
     from shared.wire import replies as replies
     from shared.wire import scopes as scopes
     from shared.wire import shape as shape

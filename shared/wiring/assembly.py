@@ -15,6 +15,7 @@ from shared.answers.chat import ChatAnswers
 from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.models import ModelAnswers
 from shared.gateway.attempts import Upstreams, Waits
+from shared.gateway.budgets import Budgets
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
 from shared.gateway.dispatch import Dispatcher
@@ -60,7 +61,9 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     stores = open_stores(settings.store, identity)
     tenancy = open_tenancy(settings, stores, clock)
     router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
-    dispatcher = Dispatcher(router, Limiter(stores.rates, clock, _limits(settings)))
+    dispatcher = Dispatcher(
+        router, Limiter(stores.rates, clock, _limits(settings)), tenancy.policies, Budgets(stores.ledger, clock)
+    )
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
@@ -78,6 +81,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         keys=tenancy.ring,
         administration=tenancy.administration,
         audit=tenancy.audit,
+        policies=tenancy.policy_administration,
         chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, indexes.search, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),

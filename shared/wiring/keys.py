@@ -10,6 +10,7 @@ from shared.settings.settings import Settings
 from shared.tenancy.administration import KeyAdministration
 from shared.tenancy.audit import AuditLog
 from shared.tenancy.keys import KeyRing
+from shared.tenancy.policies import PolicyAdministration, RememberedPolicies
 from shared.tenancy.secrets import Pepper, redacted
 from shared.tenancy.stored import RememberedKeys, StoredKeys
 from shared.wire.scopes import EVERY_SCOPE
@@ -21,6 +22,8 @@ class Tenancy:
     ring: KeyRing
     administration: KeyAdministration
     audit: AuditLog
+    policies: RememberedPolicies
+    policy_administration: PolicyAdministration
 
 
 def open_tenancy(settings: Settings, stores: Stores, clock: Clock) -> Tenancy:
@@ -31,6 +34,8 @@ def open_tenancy(settings: Settings, stores: Stores, clock: Clock) -> Tenancy:
         ring=KeyRing(file, stored, pepper, clock),
         administration=KeyAdministration(stores.keys, stores.key_index, audit, pepper, clock),
         audit=audit,
+        policies=RememberedPolicies(stores.policies, clock, ttl_s=settings.key_cache_s),
+        policy_administration=PolicyAdministration(stores.policies, audit),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.tenancy.administration import KeyAdministration
     from shared.tenancy.audit import AuditLog
     from shared.tenancy.keys import KeyRing
+    from shared.tenancy.policies import PolicyAdministration
 
 type Probe = Callable[[], Awaitable[object]]
 """Asks one dependency whether it answers. Raises PlatformError when it does not."""
@@ -41,6 +42,7 @@ class Platform:
     keys: "KeyRing"
     administration: "KeyAdministration"
     audit: "AuditLog"
+    policies: "PolicyAdministration"
     chat: "ChatAnswers"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"

@@ -11,6 +11,7 @@ from shared.ports.chunks import Chunks
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
+from shared.ports.policies import PolicyRecord
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
@@ -38,6 +39,7 @@ class Stores:
     keys: Records[KeyRecord]
     key_index: KeyIndex
     audit: Records[AuditRecord]
+    policies: Records[PolicyRecord]
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
@@ -82,6 +84,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         keys=CosmosRecords(account, KeyRecord),
         key_index=CosmosKeyIndex(account),
         audit=CosmosRecords(account, AuditRecord),
+        policies=CosmosRecords(account, PolicyRecord),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         ledger=CosmosUsageLedger(account),
@@ -127,6 +130,7 @@ def _open_sqlite(location: str) -> Stores:
         keys=SqliteRecords(database, KeyRecord),
         key_index=SqliteKeyIndex(database),
         audit=SqliteRecords(database, AuditRecord),
+        policies=SqliteRecords(database, PolicyRecord),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),

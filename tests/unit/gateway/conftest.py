@@ -7,21 +7,33 @@ import pytest
 
 from shared.adapters.http import HttpPool
 from shared.adapters.memory.rates import MemoryRates
+from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.memory.usage import MemoryUsageLedger
 from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.gateway.attempts import Upstreams, Waits
+from shared.gateway.budgets import Budgets
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatCall, ChatGateway
 from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import EmbeddingGateway
 from shared.gateway.limiter import Limiter
 from shared.gateway.routing import Router
+from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
+from shared.ports.policies import Policies, PolicyRecord
 from shared.ports.usage import Attempt, Consumption, Reservation
+from shared.tenancy.policies import RememberedPolicies
 from tests.upstream import ScriptedUpstream
 
 CALLER = Caller("acme", "key-1")
+
+
+def unrestricted(clock: Clock) -> tuple[Limiter, Policies, Budgets]:
+    """What a dispatcher asks, when nobody has set a limit."""
+    policies = RememberedPolicies(MemoryRecords(PolicyRecord), clock)
+    return Limiter(MemoryRates(clock), clock), policies, Budgets(MemoryUsageLedger(), clock)
 
 
 @dataclass
@@ -78,7 +90,7 @@ class Bench:
         clock = SystemClock()
         router = Router(clock, deadline_s=self.waits.deadline_s, ttft_s=self.waits.ttft_s)
         upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), clock, self.waits)
-        return Catalogue(models), Dispatcher(router, Limiter(MemoryRates(clock), clock)), upstreams
+        return Catalogue(models), Dispatcher(router, *unrestricted(clock)), upstreams
 
     @property
     def chat(self) -> ChatGateway:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.errors import OverloadedError, RateLimitError, UpstreamError, UpstreamRefusalError
@@ -16,10 +15,9 @@ from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
 from shared.gateway.dispatch import Dispatcher
 from shared.gateway.health import BreakerRules
-from shared.gateway.limiter import Limiter
 from shared.gateway.routing import RetryRules, Router
 from shared.ports.models import Deployment
-from tests.unit.gateway.conftest import Bench, RememberingMeter, WordCounter, call
+from tests.unit.gateway.conftest import Bench, RememberingMeter, WordCounter, call, unrestricted
 from tests.unit.gateway.test_streams import collect, text_of
 from tests.upstream import Step
 
@@ -59,9 +57,7 @@ def pair_of(
     clock, waits = SystemClock(), replace(bench.waits, ttft_s=ttft_s)
     router = Router(clock, deadline_s=waits.deadline_s, ttft_s=ttft_s, breaker=breaker, retries=retries)
     upstreams = Upstreams(HttpModels(bench.pool), bench.meter, WordCounter(), clock, waits)
-    return Pair(
-        bench, ChatGateway(catalogue, Dispatcher(router, Limiter(MemoryRates(clock), clock)), upstreams), bench.meter
-    )
+    return Pair(bench, ChatGateway(catalogue, Dispatcher(router, *unrestricted(clock)), upstreams), bench.meter)
 
 
 FAILING = [

@@ -1,0 +1,99 @@
+"""What an operator lets a tenant use, over HTTP and OpenAI's client."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+import pytest_asyncio
+
+from local.azurite import Azurite, AzuriteConfig
+from tests.scenarios.deck import Deck, running
+from tests.upstream import ScriptedUpstream
+
+FIRST = "fd_first_" + "a" * 40
+ASKED: list[Any] = [{"role": "user", "content": "hi"}]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def product(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream) -> AsyncIterator[Deck]:
+    storage = Azurite(AzuriteConfig(data_dir=tmp_path_factory.mktemp("azurite")))
+    await storage.start()
+    settings = {"FLIGHTDECK_BOOTSTRAP_KEY": FIRST, "FLIGHTDECK_KEY_CACHE_S": "0.1"}
+    try:
+        async with running(tmp_path_factory.mktemp("product"), storage, upstream, settings) as deck:
+            yield deck
+    finally:
+        await storage.stop()
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+def admin(deck: Deck, key: str = FIRST) -> httpx2.AsyncClient:
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx2.AsyncClient(base_url=f"{deck.url}/v1/organization", headers=headers, timeout=60)
+
+
+async def key_of(deck: Deck, tenant: str, *scopes: str) -> str:
+    body = {"name": "k", "project_id": tenant, "scopes": scopes or ["models", "usage", "admin"]}
+    async with admin(deck) as http:
+        return (await http.post("/admin_api_keys", json=body)).json()["value"]
+
+
+async def set_policy(deck: Deck, tenant: str, **fields: Any) -> httpx2.Response:
+    async with admin(deck) as http:
+        return await http.post(f"/projects/{tenant}/policy", json=fields)
+
+
+async def test_a_spent_budget_refuses_the_next_call_and_tells_clients_not_to_try_again(deck: Deck, tenant: str) -> None:
+    key = await key_of(deck, tenant)
+    assert (await set_policy(deck, tenant, monthly_budget_usd=0)).status_code == 200
+    client = deck.client().with_options(api_key=key, max_retries=5)
+    with pytest.raises(openai.RateLimitError) as refused:
+        await client.chat.completions.create(model="chat", messages=ASKED)
+    assert (refused.value.code, refused.value.type) == ("insufficient_quota", "insufficient_quota")
+    assert refused.value.response.headers["x-should-retry"] == "false"
+    with pytest.raises(openai.RateLimitError):
+        await client.chat.completions.create(model="chat", messages=ASKED, stream=True)
+    assert not deck.upstream.journal.of("chat")
+
+
+async def test_a_tenants_own_rate_holds_for_all_its_keys(deck: Deck, tenant: str) -> None:
+    keys = [await key_of(deck, tenant) for _ in range(2)]
+    await set_policy(deck, tenant, max_requests_per_1_minute=10)
+    outcomes: list[str] = []
+    for number in range(4):
+        client = deck.client().with_options(api_key=keys[number % 2])
+        try:
+            answered = await client.chat.completions.with_raw_response.create(model="chat", messages=ASKED)
+            outcomes.append(answered.headers["x-ratelimit-limit-requests"])
+        except openai.RateLimitError as error:
+            outcomes.append(error.code or "")
+    assert outcomes[0] == "10"
+    assert "rate_limit_exceeded" in outcomes
+
+
+async def test_an_administrator_sees_the_policy_and_cannot_change_it(deck: Deck, tenant: str) -> None:
+    key = await key_of(deck, tenant)
+    await set_policy(deck, tenant, storage_quota_bytes=5_000_000, monthly_budget_usd=12.5)
+    async with admin(deck, key) as http:
+        seen = await http.get(f"/projects/{tenant}/policy")
+        changed = await http.post(f"/projects/{tenant}/policy", json={"monthly_budget_usd": 1000})
+        foreign = [(await http.get(f"/projects/{name}/policy")) for name in ("acme", "nobody-at-all")]
+    assert (seen.json()["monthly_budget_usd"], seen.json()["storage_quota_bytes"]) == (12.5, 5_000_000)
+    assert changed.status_code == 403
+    assert [answer.status_code for answer in foreign] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"monthly_budget_usd": -1}, "monthly_budget_usd"), ({"max_tokens": 5}, "max_tokens")],
+)
+async def test_what_is_wrong_with_a_policy_is_said(deck: Deck, tenant: str, fields: Any, param: str) -> None:
+    refused = await set_policy(deck, tenant, **fields)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
