@@ -39,3 +39,9 @@ async def get_embeddings_usage(
     call: Call[wire.usage.UsageQuery],
 ) -> wire.usage.UsagePage[wire.usage.EmbeddingsResult]:
     return await call.platform.usage.embeddings(call.caller.tenant, call.body)
+
+
+@bp.route("v1/organization/costs", methods=["GET"])
+@endpoint(scope="usage")
+async def get_costs(call: Call[wire.usage.CostsQuery]) -> wire.usage.UsagePage[wire.usage.CostsResult]:
+    return await call.platform.costs.costs(call.caller.tenant, call.body)

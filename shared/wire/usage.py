@@ -58,29 +58,42 @@ type Words[Word] = Annotated[list[Word], BeforeValidator(_as_list)]
 
 UnixSeconds = Annotated[int, Field(ge=0, le=253_402_300_799)]
 BucketWidth = Literal["1m", "1h", "1d"]
+CostGroup = Literal["project_id", "api_key_id", "line_item"]
 GroupBy = Literal["project_id", "api_key_id", "model", "batch", "source"]
 
 
-class UsageQuery(Shape):
+class RangeQuery(Shape):
     """A project is a tenant. A parameter that we do not have is refused: ignored, a filter would answer wrongly."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     start_time: UnixSeconds
     end_time: UnixSeconds | None = None
+    api_key_ids: Words[str] | None = None
+    project_ids: Words[str] | None = None
+    limit: int | None = Field(default=None, ge=1)
+    page: str | None = None
+
+
+class UsageQuery(RangeQuery):
     bucket_width: BucketWidth = "1d"
     group_by: Words[GroupBy] = Field(default_factory=list[GroupBy])
     models: Words[str] | None = None
-    api_key_ids: Words[str] | None = None
-    project_ids: Words[str] | None = None
     batch: bool | None = Field(default=None, description="nothing runs as a batch: true finds nothing")
     sources: Words[Source] = Field(
         default=["api"],
         description="whose calls count: by default those of clients themselves, so that totals equal the `usage` "
         "they were told; `indexing` and `retrieval` are what the platform spent for them",
     )
-    limit: int | None = Field(default=None, ge=1)
-    page: str | None = None
+
+
+class CostsQuery(RangeQuery):
+    bucket_width: Literal["1d"] = "1d"
+    group_by: Words[CostGroup] = Field(default_factory=list[CostGroup])
+    line_items: Words[str] | None = None
+    sources: Words[Source] = Field(
+        default=["api", "indexing", "retrieval"], description="whose calls count: all of them, since all are paid for"
+    )
 
 
 class UsageResult(Shape):
@@ -110,7 +123,23 @@ class EmbeddingsResult(UsageResult):
     object: Literal["organization.usage.embeddings.result"] = "organization.usage.embeddings.result"
 
 
-class UsageBucket[Result: UsageResult](Shape):
+class Amount(Shape):
+    value: float
+    currency: Literal["usd"] = "usd"
+
+
+class CostsResult(Shape):
+    """A line item is `{model}, {operation}`. `cost_microusd` is ours: the amount without what a float loses."""
+
+    object: Literal["organization.costs.result"] = "organization.costs.result"
+    amount: Amount
+    line_item: str | None = None
+    project_id: str | None = None
+    api_key_id: str | None = None
+    cost_microusd: int
+
+
+class UsageBucket[Result: UsageResult | CostsResult](Shape):
     """Seconds since the epoch, end exclusive. The first and the last of a range are cut to it."""
 
     object: Literal["bucket"] = "bucket"
@@ -119,7 +148,7 @@ class UsageBucket[Result: UsageResult](Shape):
     results: list[Result]
 
 
-class UsagePage[Result: UsageResult](Shape):
+class UsagePage[Result: UsageResult | CostsResult](Shape):
     object: Literal["page"] = "page"
     data: list[UsageBucket[Result]]
     has_more: bool

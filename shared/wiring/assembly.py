@@ -22,6 +22,7 @@ from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
 from shared.gateway.limiter import Limit, Limiter
 from shared.gateway.routing import Router
+from shared.metering.costs import CostReports
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
@@ -94,6 +95,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         rounds=retrieval.rounds,
         migration=indexes.migration,
         usage=UsageReports(stores.ledger, clock),
+        costs=CostReports(stores.ledger, clock),
         recorder=UsageRecorder(stores.ledger, blobs),
         queues=queues,
         probes=probes(stores, queues, blobs, models, catalogue),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from shared.answers.chat import ChatAnswers
     from shared.answers.embeddings import EmbeddingAnswers
     from shared.answers.models import ModelAnswers
+    from shared.metering.costs import CostReports
     from shared.metering.recording import UsageRecorder
     from shared.metering.reports import UsageReports
     from shared.ports.queues import Queues
@@ -55,6 +56,7 @@ class Platform:
     rounds: "Rounds"
     migration: "Migration | None"
     usage: "UsageReports"
+    costs: "CostReports"
     recorder: "UsageRecorder"
     queues: "Queues"
     probes: Mapping[str, Probe]
