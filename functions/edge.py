@@ -35,12 +35,14 @@ class Call[Body: BaseModel]:
     """One authenticated request: who asks, what for, and the platform that can answer.
 
     `body` is the JSON body, the form of an upload, or the query of a GET or DELETE; `raw` is the JSON as it came.
+    Names of `headers` are in lower case.
     """
 
     caller: wiring.Caller
     body: Body
     raw: bytes
     path: Mapping[str, str]
+    headers: Mapping[str, str]
     platform: wiring.Platform
 
 
@@ -99,7 +101,7 @@ async def _call[Body: BaseModel](req: Request, body_type: type[Body], scope: Sco
     caller.require(scope)
     limits = platform.limits
     body, raw = await read(req, body_type, max_body_bytes=limits.max_body_bytes, max_file_bytes=limits.max_file_bytes)
-    return Call(caller, body, raw, req.path_params, platform)
+    return Call(caller, body, raw, req.path_params, req.headers, platform)
 
 
 async def _unless_gone(req: Request, work: Coroutine[None, None, Reply]) -> Reply | None:

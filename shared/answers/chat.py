@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 
 from shared.answers.citations import Grounds
 from shared.answers.completions import stream_with_context, stream_written, with_context, written
-from shared.answers.grounding import grounded_body, pack, question_of
+from shared.answers.grounding import grounded_body, pack, question_of, quoted
 from shared.errors import InvalidRequestError
+from shared.gateway.cached import CachedChat
 from shared.gateway.catalogue import Catalogue
-from shared.gateway.chat import ChatCall, ChatGateway
+from shared.gateway.chat import ChatCall, Retrieval
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.retrieval.filters import filter_of
 from shared.retrieval.indexes import Search
+from shared.wire.cache import DEFAULT, CacheWish
 from shared.wire.chat import ChatEnvelope, Context, DataSourceParameters
 from shared.wire.replies import Relayed, Streamed
 from shared.wire.validation import json_of
@@ -26,14 +28,16 @@ _PASSAGES_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswers:
-    gateway: ChatGateway
+    gateway: CachedChat
     catalogue: Catalogue
     searcher: Search
     clock: Clock
 
-    async def complete(self, caller: Caller, envelope: ChatEnvelope, raw: bytes) -> Relayed | Streamed:
+    async def complete(
+        self, caller: Caller, envelope: ChatEnvelope, raw: bytes, wish: CacheWish = DEFAULT
+    ) -> Relayed | Streamed:
         """The model's own bytes; with `data_sources`, an answer with its citations in `message.context`."""
-        call = _call(caller, envelope, raw)
+        call = replace(_call(caller, envelope, raw), wish=wish)
         if envelope.data_sources:
             return await self._grounded(call, envelope, envelope.data_sources[0].parameters)
         if envelope.stream:
@@ -63,7 +67,7 @@ class ChatAnswers:
 
     async def _answer(self, call: ChatCall, envelope: ChatEnvelope, grounds: Grounds) -> Relayed | Streamed:
         body = grounded_body(call.body, grounds.passages) if grounds.passages else call.body
-        call = ChatCall(call.caller, call.model, body, call.include_usage, call.output_tokens)
+        call = replace(call, body=body, retrieval=Retrieval(call.body, quoted(grounds.passages)))
         if not envelope.stream:
             answered = await self.gateway.complete(call)
             return replace(answered, body=with_context(answered.body, grounds))

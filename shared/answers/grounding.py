@@ -51,7 +51,7 @@ def grounded_body(body: Mapping[str, object], passages: Sequence[Passage]) -> di
     fence = f"PASSAGES-{secrets.token_hex(8)}"
     messages = [{"role": "system", "content": _RULES.format(fence=fence)}, *cast("list[_Message]", body["messages"])]
     last = max(place for place, message in enumerate(messages) if message.get("role") == "user")
-    messages[last] = _with_passages(messages[last], _quoted(passages, fence))
+    messages[last] = _with_passages(messages[last], quoted(passages, fence))
     return {**body, "messages": messages}
 
 
@@ -62,7 +62,8 @@ def _with_passages(message: _Message, quoted: str) -> _Message:
     return {**message, "content": [{"type": "text", "text": quoted}, *cast("list[object]", content)]}
 
 
-def _quoted(passages: Sequence[Passage], fence: str) -> str:
+def quoted(passages: Sequence[Passage], fence: str = "") -> str:
+    """The passages as the model is shown them, between two fences."""
     texts = (f"[doc{n}] {_title(passage)}\n{_unmarked(passage.text)}" for n, passage in enumerate(passages, start=1))
     return "\n\n".join((fence, *texts, fence))
 

@@ -18,10 +18,19 @@ from shared.gateway.relay import Opening, StreamRelay, abandon
 from shared.gateway.routing import Routed, Turn
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
+from shared.wire.cache import DEFAULT, CacheWish
 from shared.wire.replies import Relayed, Streamed
 
 PATH = "chat/completions"
 _DEFAULT_OUTPUT_TOKENS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What a grounded call was made of: the client's own JSON, and the passages as the model is shown them."""
+
+    asked: Mapping[str, object]
+    passages: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class ChatCall:
     body: Mapping[str, object]
     include_usage: bool = False
     output_tokens: int | None = None
+    wish: CacheWish = DEFAULT
+    retrieval: Retrieval | None = None
 
 
 class ChatGateway:

@@ -16,6 +16,8 @@ PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
 
 _NOTABLE = re.compile(rb'"usage"\s*:\s*\{|\[DONE\]|"error"')
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
@@ -74,6 +76,13 @@ def data_of(event: bytes) -> bytes:
 def first_data(events: bytes) -> bytes:
     """The data of the first event that has any."""
     return next((data for event in split(events) if (data := data_of(event))), b"")
+
+
+def without_usage(events: bytes) -> bytes:
+    """These events but for the chunk that only says what was used."""
+    if _USAGE.search(events) is None:
+        return events
+    return b"".join(event for event in split(events) if not (_USAGE.search(event) and _NO_CHOICES.search(event)))
 
 
 def event_of(payload: object) -> bytes:

@@ -50,6 +50,11 @@ class QueueMeter:
         hidden_s = attempt.deadline_s + self._grace_s
         return QueueReservation(self._outbox, self._clock, price, estimate, hidden_s, self._grace_s)
 
+    def count(self, attempt: Attempt, consumption: Consumption) -> None:
+        price = self._prices.get(attempt.deployment, Price())
+        estimate = _estimate(attempt, price, event_id=self._clock.new_id("usage_"), at=self._clock.now())
+        self._outbox.send(_real(estimate, consumption, price, duration_ms=0))
+
     async def drain(self) -> None:
         """Wait for all writes begun so far and those they lead to; reservations not settled yet stay hidden."""
         await self._outbox.drain()

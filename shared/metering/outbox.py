@@ -51,6 +51,10 @@ class Outbox:
             after.cancel()
         return self._start(self._deliver(after, event), event)
 
+    def send(self, event: UsageEvent) -> Write:
+        """Put an event of which no message has been announced."""
+        return self._start(self._deliver(None, event), event)
+
     async def drain(self) -> None:
         """Wait until every write that was begun has ended."""
         while self._writes:
@@ -97,8 +101,8 @@ class Outbox:
             log.warning("usage_unrenewed id=%s reason=%s", estimate.id, error)
             return receipt
 
-    async def _deliver(self, after: Write, event: UsageEvent) -> None:
-        receipt, body = await _receipt(after), _body(event)
+    async def _deliver(self, after: Write | None, event: UsageEvent) -> None:
+        receipt, body = None if after is None else await _receipt(after), _body(event)
         for attempt in range(ATTEMPTS):
             try:
                 async with self._slots:

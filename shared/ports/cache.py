@@ -1,4 +1,4 @@
-"""What was computed once and may be used again: vectors of texts that were embedded."""
+"""What was computed once and may be used again: vectors of texts that were embedded, answers of models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -19,4 +19,20 @@ class EmbeddingCache(Protocol):
 
     async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
         """Keep them for `ttl_s` seconds from now. Not atomic: some may be kept when it raises."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers by the key of all that they depend on; one call stays in one tenant's space.
+
+    An entry may be gone at any time. Raises CapacityError when the store throttles or cannot be reached.
+    """
+
+    async def get(self, tenant: str, space: str, key: str) -> bytes | None: ...
+
+    async def put(self, tenant: str, space: str, key: str, answer: bytes, *, ttl_s: int) -> None:
+        """Keep it for `ttl_s` seconds from now, in place of any other. `answer` is JSON.
+
+        Raise TooLargeError for one over `MAX_RECORD_BYTES`.
+        """
         ...

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Operation = Literal["completions", "embeddings"]
-Source = Literal["api", "indexing", "retrieval"]
-"""Who asked: a client, the indexing of a document, or the search for passages that ground an answer."""
+Source = Literal["api", "cache", "indexing", "retrieval"]
+"""Who asked: a client, the indexing of a document, or the search for passages that ground an answer. `cache` is a
+client's call that no deployment was asked for."""
 
 UNSETTLED = 0
 """The status of an event whose attempt has not said what it came to: its tokens are those that were reserved."""
@@ -73,6 +74,10 @@ class Reservation(Protocol):
 class Meter(Protocol):
     def reserve(self, attempt: Attempt) -> Reservation:
         """Announce an attempt beside making it. Never blocks, never fails the call that it measures."""
+        ...
+
+    def count(self, attempt: Attempt, consumption: Consumption) -> None:
+        """Say what has been used already, with nothing to announce. Returns at once, as `settle` does."""
         ...
 
 

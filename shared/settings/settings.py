@@ -26,6 +26,10 @@ class Settings(BaseModel):
     limits: Annotated[tuple[LimitSettings, ...], BeforeValidator(TypeAdapter(Json[object]).validate_python)] = Field(
         default=(), description="JSON list of {per, requests, tokens, model, tenant, key}: what may be used in a minute"
     )
+    cache_ttl_s: int = Field(
+        default=3600, ge=0, le=30 * 86400, description="how long an answer is kept to be given again; 0: none is kept"
+    )
+    cache_max_bytes: int = Field(default=256_000, gt=0, le=1_500_000, description="a longer answer is not kept")
     embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
     embedding_model_next: str | None = Field(
         default=None,

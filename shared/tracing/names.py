@@ -30,6 +30,7 @@ OUTCOME: Final = "flightdeck.outcome"
 STORE: Final = "flightdeck.vector_store"
 DOCUMENT: Final = "flightdeck.document"
 PASSAGES: Final = "flightdeck.passages"
+CACHE: Final = "flightdeck.cache"
 
 FUNCTION: Final = "faas.invoked_name"
 METHOD: Final = "http.request.method"

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.wire import cache as cache
     from shared.wire import chat as chat
     from shared.wire import embeddings as embeddings
     from shared.wire import files as files

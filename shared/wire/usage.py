@@ -12,7 +12,7 @@ from shared.wire.messages import QueueMessage, current, json_object
 from shared.wire.shape import Shape
 from shared.wire.validation import explain
 
-Source = Literal["api", "indexing", "retrieval"]
+Source = Literal["api", "cache", "indexing", "retrieval"]
 
 
 class UsageMessage(QueueMessage):
@@ -83,7 +83,8 @@ class UsageQuery(RangeQuery):
     sources: Words[Source] = Field(
         default=["api"],
         description="whose calls count: by default those of clients themselves, so that totals equal the `usage` "
-        "they were told; `indexing` and `retrieval` are what the platform spent for them",
+        "they were told by models; `cache` is what it answered instead of them, at no cost, `indexing` and `retrieval` "
+        "what the platform spent for them",
     )
 
 

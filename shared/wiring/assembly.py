@@ -16,6 +16,7 @@ from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.models import ModelAnswers
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
+from shared.gateway.cached import CachedChat, CacheRules
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatGateway
 from shared.gateway.dispatch import Dispatcher
@@ -65,6 +66,8 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     dispatcher = Dispatcher(
         router, Limiter(stores.rates, clock, _limits(settings)), tenancy.policies, Budgets(stores.ledger, clock)
     )
+    rules = CacheRules(settings.cache_ttl_s, settings.cache_max_bytes)
+    chat = CachedChat(ChatGateway(catalogue, dispatcher, upstreams), catalogue, stores.answers, upstreams, rules)
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
@@ -72,6 +75,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     retrieval = open_retrieval(stores, Storage(queues, blobs), Indexing(indexes, extractor, settings.lease_s), clock)
 
     async def close() -> None:
+        await chat.drain()
         await meter.drain()
         await asyncio.gather(extractor.close(), blobs.close(), queues.close())
         await asyncio.gather(pool.close(), identity.close())
@@ -83,7 +87,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         administration=tenancy.administration,
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
-        chat=ChatAnswers(ChatGateway(catalogue, dispatcher, upstreams), catalogue, indexes.search, clock),
+        chat=ChatAnswers(chat, catalogue, indexes.search, clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.adapters.entra import Identity
 from shared.ports.audit import AuditRecord
-from shared.ports.cache import EmbeddingCache
+from shared.ports.cache import AnswerCache, EmbeddingCache
 from shared.ports.chunks import Chunks
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.keys import KeyIndex, KeyRecord
@@ -43,6 +43,7 @@ class Stores:
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
+    answers: AnswerCache
     ledger: UsageLedger
     rates: Rates
     close: Callable[[], Awaitable[None]]
@@ -58,6 +59,7 @@ def open_stores(location: str, identity: Identity) -> Stores:
 
 def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.account import CosmosAccount
+    from shared.adapters.cosmos.answers import CosmosAnswerCache
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
     from shared.adapters.cosmos.containers import CHUNKS
@@ -87,6 +89,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         policies=CosmosRecords(account, PolicyRecord),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
+        answers=CosmosAnswerCache(account),
         ledger=CosmosUsageLedger(account),
         rates=CosmosRates(account),
         close=account.close,
@@ -94,6 +97,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
 
 
 def _open_sqlite(location: str) -> Stores:
+    from shared.adapters.sqlite.answers import SqliteAnswerCache
     from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
@@ -133,6 +137,7 @@ def _open_sqlite(location: str) -> Stores:
         policies=SqliteRecords(database, PolicyRecord),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
+        answers=SqliteAnswerCache(database, SystemClock()),
         ledger=SqliteUsageLedger(database),
         rates=SqliteRates(database, SystemClock()),
         close=close,

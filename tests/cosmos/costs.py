@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shared.adapters.cosmos.answers import CosmosAnswerCache
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.keys import CosmosKeyIndex
 from shared.adapters.cosmos.records import CosmosRecords
@@ -24,6 +25,8 @@ DOCUMENT = 100
 
 CHUNKS = 1000
 """Chunks of the store that is searched."""
+
+_ANSWER = b'"' + b"x" * 2000 + b'"'
 
 _HEAD = f"""# What the store's operations cost
 
@@ -74,6 +77,7 @@ class Measures:
         self.fake = fake
         self.documents = CosmosRecords(account, DocumentRecord)
         self.keys = CosmosKeyIndex(account)
+        self.answers = CosmosAnswerCache(account)
         self.ledger = CosmosUsageLedger(account)
         self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
         self.etag = ""
@@ -99,6 +103,8 @@ class Measures:
             Row("API key: put in its place", "1 write", lambda: self.keys.put("hmac", KeyPlace("t", "key"))),
             Row("API key: find where its record is", "1 point read", lambda: self.keys.find("hmac")),
             Row("API key: remove", "1 batch", lambda: self.keys.remove("hmac")),
+            Row("cached answer of 2 KB: keep", "1 batch", lambda: self.answers.put("t", "s", "k", _ANSWER, ttl_s=60)),
+            Row("cached answer of 2 KB: find", "1 point read", lambda: self.answers.get("t", "s", "k")),
             Row("usage: first event of an hour", "2 batches", lambda: self.ledger.record(event("1"))),
             Row("usage: event", "1 batch", lambda: self.ledger.record(event("2"))),
             Row("usage: duplicate", "1 batch", lambda: self.ledger.record(event("2"))),

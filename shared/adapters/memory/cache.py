@@ -1,11 +1,13 @@
-"""Embeddings in a dictionary."""
+"""Embeddings and answers in dictionaries."""
 
 from array import array
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from shared.errors import TooLargeError
 from shared.ports.cache import Vector
 from shared.ports.clock import Clock
+from shared.ports.records import MAX_RECORD_BYTES
 
 
 class MemoryEmbeddingCache:
@@ -24,3 +26,20 @@ class MemoryEmbeddingCache:
         until = self._clock.now() + timedelta(seconds=ttl_s)
         for one, vector in vectors.items():
             self._entries[tenant, space, one] = until, tuple(array("f", vector))
+
+
+class MemoryAnswerCache:
+    """Implements `AnswerCache`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[tuple[str, str, str], tuple[datetime, bytes]] = {}
+
+    async def get(self, tenant: str, space: str, key: str) -> bytes | None:
+        until, answer = self._entries.get((tenant, space, key), (self._clock.now(), None))
+        return answer if until > self._clock.now() else None
+
+    async def put(self, tenant: str, space: str, key: str, answer: bytes, *, ttl_s: int) -> None:
+        if len(answer) > MAX_RECORD_BYTES:
+            raise TooLargeError(f"Answer {key!r} has {len(answer)} bytes; {MAX_RECORD_BYTES} are allowed.")
+        self._entries[tenant, space, key] = self._clock.now() + timedelta(seconds=ttl_s), answer

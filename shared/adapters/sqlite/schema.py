@@ -125,9 +125,25 @@ _API_KEYS = """
 CREATE TABLE api_keys (hmac TEXT PRIMARY KEY, tenant TEXT NOT NULL, key_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+_ANSWERS = """
+CREATE TABLE cached_answers (
+  tenant TEXT NOT NULL, space TEXT NOT NULL, id TEXT NOT NULL, expires_s INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (tenant, space, id)
+) STRICT;
+CREATE INDEX cached_answers_by_expiry ON cached_answers (expires_s);
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
-_STEPS: Sequence[Step] = (_RECORDS + _VISIBILITY + _CHUNKS + _USAGE, _ATTRIBUTES, _CACHE, _RATES, _CHANGES, _API_KEYS)
+_STEPS: Sequence[Step] = (
+    _RECORDS + _VISIBILITY + _CHUNKS + _USAGE,
+    _ATTRIBUTES,
+    _CACHE,
+    _RATES,
+    _CHANGES,
+    _API_KEYS,
+    _ANSWERS,
+)
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
 VERSION = len(_STEPS)

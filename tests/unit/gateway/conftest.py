@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from shared.adapters.http import HttpPool
+from shared.adapters.memory.cache import MemoryAnswerCache
 from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.memory.records import MemoryRecords
 from shared.adapters.memory.usage import MemoryUsageLedger
@@ -13,12 +14,14 @@ from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
+from shared.gateway.cached import CachedChat, CacheRules
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatCall, ChatGateway
 from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import EmbeddingGateway
 from shared.gateway.limiter import Limiter
 from shared.gateway.routing import Router
+from shared.ports.cache import AnswerCache
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
@@ -46,6 +49,9 @@ class RememberingMeter:
     def reserve(self, attempt: Attempt) -> Reservation:
         self.attempts.append(attempt)
         return _Entry(self, len(self.attempts) - 1)
+
+    def count(self, attempt: Attempt, consumption: Consumption) -> None:
+        self.reserve(attempt).settle(consumption)
 
     @property
     def only(self) -> Consumption:
@@ -95,6 +101,13 @@ class Bench:
     @property
     def chat(self) -> ChatGateway:
         return ChatGateway(*self._parts())
+
+    def cached(self, answers: AnswerCache | None = None, *, ttl_s: int = 3600, max_bytes: int = 10_000) -> CachedChat:
+        """The chat gateway behind a cache."""
+        catalogue, dispatcher, upstreams = self._parts()
+        answers = answers or MemoryAnswerCache(upstreams.clock)
+        gateway = ChatGateway(catalogue, dispatcher, upstreams)
+        return CachedChat(gateway, catalogue, answers, upstreams, CacheRules(ttl_s, max_bytes))
 
     @property
     def embeddings(self) -> EmbeddingGateway:

@@ -139,6 +139,14 @@ class TestSettling:
         assert len(await room.take()) == 50
 
 
+async def test_what_was_used_already_is_one_message_that_shows_at_once(meter: QueueMeter, room: Room) -> None:
+    meter.count(attempt(), USED)
+    await meter.drain()
+    (message,) = await room.take()
+    assert (message.status, message.input_tokens, message.estimated) == (200, 90, False)
+    assert room.calls == ["put"]
+
+
 class TestAQueueInTrouble:
     async def test_a_reservation_that_could_not_be_put_is_made_good_by_settling(
         self, meter: QueueMeter, room: Room

@@ -1,0 +1,28 @@
+"""Headers about the cache."""
+
+import pytest
+
+from shared.errors import InvalidRequestError
+from shared.wire.cache import CacheWish, wish_of
+
+
+@pytest.mark.parametrize(
+    ("headers", "wish"),
+    [
+        ({}, CacheWish()),
+        ({"cache-control": "no-store"}, CacheWish(read=False, keep=False)),
+        ({"cache-control": "max-age=0, No-Store"}, CacheWish(read=False, keep=False)),
+        ({"cache-control": "no-cache"}, CacheWish(read=False)),
+        ({"cache-control": "max-age=60"}, CacheWish()),
+        ({"x-flightdeck-cache": "on, tools"}, CacheWish(always=True, tools=True)),
+        ({"x-flightdeck-cache": ""}, CacheWish()),
+    ],
+)
+def test_what_headers_say(headers: dict[str, str], wish: CacheWish) -> None:
+    assert wish_of(headers) == wish
+
+
+def test_a_word_of_ours_that_there_is_not_is_named() -> None:
+    with pytest.raises(InvalidRequestError, match="'maybe'") as refused:
+        wish_of({"x-flightdeck-cache": "on, maybe"})
+    assert refused.value.param == "x-flightdeck-cache"
