@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks import hosted
 from benchmarks.fresh import App, Comparison, Runs
 from benchmarks.packages import deploy_flightdeck, deploy_hello
-from benchmarks.processes import free_port
+from benchmarks.processes import Program, free_port, module
 from benchmarks.report import Spread, machine, publish, table
 from benchmarks.sides import KEY, PLAIN_MODEL, start_upstream
 from local import package
@@ -71,18 +71,18 @@ async def _compared(folder: Path, *, runs: int, packed: bool) -> tuple[list[Comp
 
 @asynccontextmanager
 async def _surroundings(folder: Path) -> AsyncIterator[dict[str, str]]:
-    """A model server that answers at once and Azurite, and the settings that lead there.
-
-    A chat that is not grounded asks nothing of the store: that of production is named, and nobody listens there.
-    """
+    """A model server that answers at once, Azurite and the fake Cosmos DB gateway, and the settings that lead there."""
     azurite = Azurite(AzuriteConfig(data_dir=folder / "azurite"))
     await azurite.start()
     upstream, url = await start_upstream()
+    port = free_port()
+    cosmos = await Program.start("cosmos", module("tests.cosmos.fake", str(port)), port=port)
     try:
         settings = hosted.settings(folder / "data", url)
-        store = f"cosmos:http://127.0.0.1:{free_port()}"
+        store = f"cosmos:http://127.0.0.1:{port}"
         yield {**settings, "FLIGHTDECK_STORE": store, "AzureWebJobsStorage": azurite.connection_string}
     finally:
+        await cosmos.stop()
         await upstream.stop()
         await azurite.stop()
 
@@ -150,9 +150,9 @@ def _importtime(one: Comparison) -> list[tuple[str, float, int]]:
     """Self time by package; our own packages are split one level deeper."""
     spent_us: Counter[str] = Counter()
     count: Counter[str] = Counter()
-    for self_us, module in _IMPORTED.findall(one.ours.importtime()):
-        if module in one.only_ours:
-            package = _package(module)
+    for self_us, name in _IMPORTED.findall(one.ours.importtime()):
+        if name in one.only_ours:
+            package = _package(name)
             spent_us[package] += int(self_us)
             count[package] += 1
     return [(package, us / 1000, count[package]) for package, us in spent_us.most_common(TOP)]
