@@ -180,7 +180,7 @@ class TestWaiting:
 class TestTransactions:
     async def test_a_write_that_fails_half_way_leaves_nothing(self, database: SqliteDatabase) -> None:
         def write(connection: apsw.Connection) -> None:
-            connection.execute("INSERT INTO records VALUES ('t', 'k', 'i', 'e', 'b')")
+            connection.execute("INSERT INTO records VALUES ('t', 'k', 'i', 'e', '{}')")
             raise KeyError("half way")
 
         with pytest.raises(KeyError, match="half way"):

@@ -33,6 +33,8 @@ def asked(text: str) -> list[str]:
 
 
 def _normal(text: str) -> str:
+    if text.isascii():
+        return text
     whole = text.encode(errors="replace").decode()  # half a surrogate pair is no character
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", whole))
 

@@ -91,9 +91,10 @@ class SqliteRecords[T: Record]:
                 conditions.append(f"id {operator} ?")
                 bindings.append(bound)
         for name, wanted in where.items():
-            # JSON against JSON: a string never equals a number, and no escape is lost on the way.
-            conditions.append("body -> ? = ?")
-            bindings += [self._codec.field(name), _text.dump_json(wanted).decode()]
+            # JSON against JSON: a string never equals a number, and no escape is lost on the way. The name is one of
+            # ours, and stands in the text because an index on it is not used otherwise.
+            conditions.append(f"body -> '{self._codec.field(name)}' = ?")
+            bindings.append(_text.dump_json(wanted).decode())
         direction = "ASC" if ascending else "DESC"
         return _LIST.format(conditions=" AND ".join(conditions), direction=direction), bindings
 

@@ -31,7 +31,7 @@ class Limits:
     cpu_s: int = 20
     deadline_s: float = 55
     chunk_tokens: int = 512
-    documents_per_child: int = 100
+    documents_per_child: int = 1000
     recycle_bytes: int = 400 * MIB
     start_s: float = 30
     end_s: float = 5

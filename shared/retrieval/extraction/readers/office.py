@@ -46,7 +46,8 @@ def markdown_of(markup: str, mime: str) -> str:
 
 def config(pages: PageConfig | None = None) -> ExtractionConfig:
     """No tokenizer, model or OCR data is ever loaded from somewhere else."""
-    how = ExtractionConfig(output_format="markdown", use_cache=False, pages=pages)
+    # Its score of an HTML file's quality, which nobody reads, takes as long as the conversion.
+    how = ExtractionConfig(output_format="markdown", use_cache=False, enable_quality_processing=False, pages=pages)
     how.max_archive_depth = 1
     setattr(how, "disable_ocr", True)  # noqa: B010 - the stub of kreuzberg 4.10 does not know it
     return how
