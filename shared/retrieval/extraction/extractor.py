@@ -1,7 +1,8 @@
 """From a file to its passages, whatever the file does to the process that reads it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from shared.errors import DocumentError, OverloadedError
@@ -22,6 +23,7 @@ class Extractor:
         self._limits = limits or Limits()
         self._environment = environment or {}
         self._turn = asyncio.Semaphore(1)
+        self._next = asyncio.Semaphore(1)
         self._child: ChildProcess | None = None
         self._closed = False
 
@@ -39,7 +41,7 @@ class Extractor:
         Raise OverloadedError when no child can be started, or after `close`.
         """
         job = Job(str(path), filename, part, cut or Cut(self._limits.chunk_tokens, 0))
-        async with self._turn:
+        async with self._turn_of(job):
             try:
                 return await self._attempt(job)
             except ChildFailure as failure:
@@ -57,6 +59,18 @@ class Extractor:
                 await self._child.end()
                 self._child = None
 
+    @asynccontextmanager
+    async def _turn_of(self, job: Job) -> AsyncGenerator[None]:
+        """Who is next tells the child already: it need not wait until we have taken in what it said last."""
+        async with self._next:
+            if self._child:
+                self._child.announce(job)
+            await self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
     async def _last_attempt(self, job: Job) -> Extracted:
         """In a child of its own: the first may have been full of what other documents left, or the machine busy."""
         try:
@@ -67,6 +81,9 @@ class Extractor:
     async def _attempt(self, job: Job) -> Extracted:
         if self._closed:
             raise OverloadedError("Documents are not read any more: the process is shutting down.")
+        if self._child and not self._child.answers(job):
+            await self._child.end()
+            self._child = None
         child = self._child = self._child or await ChildProcess.start(self._limits, self._environment)
         try:
             return await child.extract(job)

@@ -48,6 +48,7 @@ class ChildProcess:
         self._documents = 0
         self._resident_bytes = 0
         self._busy = True
+        self._ahead: Job | None = None
 
     @classmethod
     async def start(cls, limits: Limits, environment: Mapping[str, str]) -> Self:
@@ -70,8 +71,22 @@ class ChildProcess:
     @property
     def spent(self) -> bool:
         """Whether it must not get another document: it did not finish the last, is old, or has grown."""
-        old = self._documents >= self._limits.documents_per_child
-        return self._busy or old or self._resident_bytes > self._limits.recycle_bytes
+        return self._busy or self._old or self._resident_bytes > self._limits.recycle_bytes
+
+    @property
+    def _old(self) -> bool:
+        return self._documents >= self._limits.documents_per_child
+
+    def announce(self, job: Job) -> None:
+        """Let it begin this document as soon as it is done with the one at hand, before anybody asks for it."""
+        pipe = cast("asyncio.StreamWriter", self._process.stdin)
+        if self._busy and self._ahead is None and not self._old and not pipe.is_closing():
+            self._ahead = job
+            pipe.write(encode(job))
+
+    def answers(self, job: Job) -> bool:
+        """Whether the next answer would be to this document, and not to one that was announced and given up."""
+        return self._ahead is None or self._ahead is job
 
     async def extract(self, job: Job) -> Extracted:
         """Raise DocumentError when the document is at fault, ChildFailure when the child did not survive it."""
@@ -86,7 +101,7 @@ class ChildProcess:
 
     def interrupt(self) -> None:
         """Kill it if it is at work."""
-        if self._busy and self._process.returncode is None:
+        if (self._busy or self._ahead) and self._process.returncode is None:
             self._process.kill()
 
     async def end(self) -> None:
@@ -119,7 +134,9 @@ class ChildProcess:
 
     async def _converse(self, job: Job) -> Extracted:
         found: list[Passage | Part] = []
-        await self._send(job)
+        if self._ahead is not job:
+            await self._send(job)
+        self._ahead = None
         while isinstance(line := await self._receive(), Passage | Part):
             found.append(line)
         end = cast("Done | Refused", line)

@@ -122,6 +122,36 @@ async def test_cancelling_kills_the_child(make_extractor: MakeExtractor, long: P
     assert covers(await extractor.extract(short, "short.txt"), short)
 
 
+async def test_a_document_given_up_while_it_is_next_is_not_taken_for_the_one_after_it(
+    make_extractor: MakeExtractor, long: Path, short: Path, tmp_path: Path
+) -> None:
+    extractor = make_extractor()
+    first = asyncio.create_task(extractor.extract(long, "long.txt"))
+    await cutting_child()
+    other = files.written(tmp_path / "other.txt", "Another document.")
+    second = asyncio.create_task(extractor.extract(other, "other.txt"))
+    await asyncio.sleep(0)
+    third = asyncio.create_task(extractor.extract(short, "short.txt"))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert covers(await first, long)
+    assert covers(await third, short)
+    assert second.cancelled()
+
+
+async def test_the_next_document_outlives_the_child_that_was_told_of_it(
+    make_extractor: MakeExtractor, long: Path, short: Path
+) -> None:
+    extractor = make_extractor()
+    first = asyncio.create_task(extractor.extract(long, "long.txt"))
+    victim = await cutting_child()
+    second = asyncio.create_task(extractor.extract(short, "short.txt"))
+    await asyncio.sleep(0)
+    os.kill(victim, signal.SIGKILL)
+    assert covers(await first, long)
+    assert covers(await second, short)
+
+
 async def test_cancelling_while_the_child_starts_leaves_none_behind(make_extractor: MakeExtractor, long: Path) -> None:
     reading = asyncio.create_task(make_extractor().extract(long, "long.txt"))
     await until(children)
