@@ -5,11 +5,23 @@ Importing this module reads no settings but a few, each alone, and opens no conn
 
 import azure.functions as func
 
-from functions import chat, embeddings, files, health, ingestion, keys, models, policies, telemetry, vector_stores
+from functions import (
+    chat,
+    embeddings,
+    files,
+    health,
+    ingestion,
+    keys,
+    models,
+    policies,
+    telemetry,
+    uploads,
+    vector_stores,
+)
 from shared import wiring
 
 app = health.App(http_auth_level=func.AuthLevel.ANONYMOUS)
-for area in (chat, embeddings, models, files, vector_stores, ingestion, telemetry, keys, policies, health):
+for area in (chat, embeddings, models, files, uploads, vector_stores, ingestion, telemetry, keys, policies, health):
     app.register_functions(area.bp)
 if wiring.blob_trigger_enabled():
     # Its binding's import costs every instance about 0.3 s; Event Grid's delivery to the queue covers it.

@@ -38,4 +38,4 @@ async def delete_file(call: Call[NoBody]) -> wire.lists.Deleted:
 @bp.route("v1/files/{file_id}/content", methods=["GET"])
 @endpoint(scope="documents")
 async def download_file(call: Call[NoBody]) -> Download:
-    return await call.platform.files.content(call.caller, call.path["file_id"])
+    return await call.platform.files.content(call.caller, call.path["file_id"], call.headers)

@@ -59,14 +59,22 @@ def _stream(reply: Streamed, timing: Timing) -> Response:
 
 
 def _download(reply: Download, timing: Timing) -> Response:
-    name = urllib.parse.quote(reply.filename)
+    name = urllib.parse.quote(reply.filename, safe="")
+    start, end = reply.byte_range or (0, reply.size_bytes)
+    status = 200 if reply.byte_range is None else 206
     headers = {
-        "content-length": str(reply.size_bytes),
+        "content-length": str(end - start),
+        "accept-ranges": "bytes",
+        "etag": reply.etag,
         # Never rendered in a browser: the content is a user's, the origin is ours.
         "content-disposition": f"attachment; filename*=UTF-8''{name}",
         "x-content-type-options": "nosniff",
     }
-    return StreamingResponse(reply.content, headers=timing.finish(200) | headers, media_type=reply.content_type)
+    if reply.byte_range is not None:
+        headers["content-range"] = f"bytes {start}-{end - 1}/{reply.size_bytes}"
+    return StreamingResponse(
+        reply.content, status, headers=timing.finish(status) | headers, media_type=reply.content_type
+    )
 
 
 def refuse(error: PlatformError, timing: Timing) -> Response:

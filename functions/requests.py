@@ -1,5 +1,6 @@
 """Reading a request: the credential, and a body of any of the three kinds, within its limit."""
 
+import re
 from collections.abc import AsyncGenerator
 
 from azurefunctions.extensions.http.fastapi import Request
@@ -11,6 +12,8 @@ from starlette.requests import ClientDisconnect
 from shared import wire
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.wire.uploads import Upload
+
+_INNER = re.compile(r"(\w+)\[(\w+)\]")
 
 
 def secret_of(request: Request) -> str | None:
@@ -49,7 +52,10 @@ async def _limited(request: Request, limit_bytes: int) -> AsyncGenerator[bytes]:
     except ClientDisconnect as error:
         raise InvalidRequestError("The request's body was cut.") from error
     if size > limit_bytes:
-        raise TooLargeError(f"The request's body has {size} bytes; at most {limit_bytes} are allowed.")
+        raise TooLargeError(
+            f"The request's body has {size} bytes; at most {limit_bytes} are allowed. A larger file comes in parts:"
+            " POST /v1/uploads."
+        )
 
 
 async def _form(request: Request, max_file_bytes: int) -> dict[str, object]:
@@ -68,12 +74,16 @@ def _upload(part: UploadFile) -> Upload:
 
 
 def _fields(items: list[tuple[str, str]] | list[tuple[str, Upload | str]]) -> dict[str, object]:
-    """`name[]` repeated, as OpenAI's clients write arrays, becomes a list; the last of any other name wins."""
+    """`name[]` repeated, as OpenAI's clients write arrays, becomes a list, and `name[key]` an object; the last of any
+    other name wins."""
     lists: dict[str, list[object]] = {}
+    objects: dict[str, dict[str, object]] = {}
     fields: dict[str, object] = {}
     for name, value in items:
         if name.endswith("[]"):
             lists.setdefault(name[:-2], []).append(value)
+        elif inner := _INNER.fullmatch(name):
+            objects.setdefault(inner[1], {})[inner[2]] = value
         else:
             fields[name] = value
-    return fields | lists
+    return fields | objects | lists

@@ -12,6 +12,7 @@ PlatformError
  |  - ConflictError           409  it exists already, or it changed meanwhile
  |  - PreconditionFailedError 412  a store's If-Match did not hold: read again, decide again
  |  - TooLargeError           413
+ |  - RangeError              416  no such bytes
  |  - UpstreamRefusalError    the model refused this very request; relayed as it came
  + CapacityError              wait, then retry the same request
  |  - RateLimitError          429
@@ -106,6 +107,17 @@ class PreconditionFailedError(RequestError):
 class TooLargeError(RequestError):
     status = 413
     default_code = "request_too_large"
+
+
+class RangeError(RequestError):
+    """A range of bytes that begins beyond the end. The answer says how many there are."""
+
+    status = 416
+    default_code = "invalid_range"
+
+    def __init__(self, message: str, *, size_bytes: int) -> None:
+        super().__init__(message, param="range")
+        self.headers = {"content-range": f"bytes */{size_bytes}"}
 
 
 class UpstreamRefusalError(RequestError):

@@ -1,12 +1,15 @@
 """Blobs: the files themselves."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 FILES = "files"
 """Container of files that came through the API: `{tenant}/{file_id}`. It triggers nothing."""
+
+BLOCK_BYTES = 1024 * 1024
+"""The largest block of a blob that is written in blocks."""
 
 DOCUMENTS = "documents"
 """Container for direct drops: `{tenant}/{vector store name}/{path}`. Every change is an event."""
@@ -63,8 +66,24 @@ class Blobs(Protocol):
         PreconditionFailedError when the blob has changed."""
         ...
 
-    def read(self, container: str, name: str) -> AsyncIterator[bytes]:
-        """The content in pieces. Raise NotFoundError at the first."""
+    def read(self, container: str, name: str, *, byte_range: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        """The content in pieces: all of it, or the bytes of a range, its end exclusive. Raise NotFoundError at the
+        first."""
+        ...
+
+    async def stage(self, container: str, name: str, block: str, content: bytes) -> None:
+        """Keep at most `BLOCK_BYTES` under an id, for a `commit` within a week; the same id again replaces them.
+
+        All ids of a blob are equally long, at most 64 ASCII characters. The blob itself stays as it is, or is not.
+        """
+        ...
+
+    async def commit(
+        self, container: str, name: str, blocks: Sequence[str], *, content_type: str | None = None
+    ) -> BlobProperties:
+        """Make the blob of its blocks, in this order, at once; blocks that are not named are dropped. With the same
+        blocks again it gives the same blob. Raise NotFoundError when one of them is not there; nothing changes then.
+        """
         ...
 
     async def delete(self, container: str, name: str) -> None:

@@ -31,6 +31,37 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """A file that comes in parts. `part_ids` is the order in which it is, or is being, made of them; `lifetime_s` is
+    how long the file is to be kept."""
+
+    id: str
+    tenant: str
+    filename: str
+    purpose: str
+    content_type: str
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime
+    file_id: str
+    lifetime_s: int | None = None
+    status: Literal["pending", "completed", "cancelled"] = "pending"
+    part_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPartRecord:
+    """A part whose bytes have arrived whole, as so many blocks."""
+
+    id: str
+    tenant: str
+    upload_id: str
+    size_bytes: int
+    blocks: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VectorStoreRecord:
     """One vector store. `active_at` is when it was last searched or changed, to the hour; with `expires_days` it
     expires so many days later."""
@@ -183,6 +214,8 @@ class IndexRecord:
 
 type Record = (
     FileRecord
+    | UploadRecord
+    | UploadPartRecord
     | VectorStoreRecord
     | FileBatchRecord
     | FolderRecord

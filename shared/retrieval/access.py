@@ -7,6 +7,7 @@ queries; whatever else shows a document's text, name or attributes asks here.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.errors import DocumentError, NotFoundError
 from shared.ports.blobs import DOCUMENTS, Blobs
@@ -18,6 +19,11 @@ from shared.retrieval.listing import Walk, walk
 
 def readable(acl: Sequence[str], caller: Caller) -> bool:
     return not acl or not set(acl).isdisjoint(caller.principals)
+
+
+def is_expired(file: FileRecord, now: datetime) -> bool:
+    """Whether it is as if it were not there any more; a timer deletes it."""
+    return file.expires_at is not None and file.expires_at <= now
 
 
 def as_seen(document: DocumentRecord, caller: Caller) -> DocumentRecord:

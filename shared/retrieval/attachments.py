@@ -18,7 +18,7 @@ from shared.ports.records import (
     Stored,
     document_id,
 )
-from shared.retrieval.access import Access, as_seen, readable
+from shared.retrieval.access import Access, as_seen, is_expired, readable
 from shared.retrieval.first_sight import new_document
 from shared.retrieval.inputs import Inputs, digest, from_attributes
 from shared.retrieval.lifetimes import Lifetimes
@@ -144,9 +144,12 @@ class Attachments:
 
     async def file(self, caller: Caller, file_id: str) -> FileRecord:
         try:
-            return (await self.files.get(caller.tenant, file_id)).value
+            record = (await self.files.get(caller.tenant, file_id)).value
         except NotFoundError as error:
             raise NotFoundError(f"No file {file_id!r}.", param="file_id") from error
+        if is_expired(record, self.clock.now()):
+            raise NotFoundError(f"No file {file_id!r}.", param="file_id")
+        return record
 
     async def file_to_read(self, caller: Caller, file_id: str) -> FileRecord:
         """A file that the caller may not read does not exist: its name is part of it, and whoever could put it into

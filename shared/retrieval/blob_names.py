@@ -54,6 +54,12 @@ def is_folder_name(name: str) -> bool:
     return _problem(name) is None
 
 
+def plain_filename(name: str) -> str:
+    """Without the directories that some clients send, and without what would break a header or a terminal."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(one for one in last if one.isprintable()).strip()[-_MAX_NAME_LENGTH:] or "file"
+
+
 def upload_name(tenant: str, file_id: str) -> str:
     """Where a file that came through the API lies in the `files` container."""
     return f"{tenant}/{file_id}"

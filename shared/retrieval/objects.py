@@ -46,6 +46,7 @@ def file_object(record: FileRecord) -> FileObject:
         id=record.id,
         bytes=record.size_bytes,
         created_at=int(record.created_at.timestamp()),
+        expires_at=None if record.expires_at is None else int(record.expires_at.timestamp()),
         filename=record.filename,
         purpose=record.purpose,
     )

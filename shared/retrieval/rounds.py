@@ -15,6 +15,7 @@ from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
 from shared.ports.records import CursorRecord, DocumentRecord, Records, Stored
 from shared.retrieval.blob_names import Drop, parse_drop
+from shared.retrieval.expired import Expired
 from shared.retrieval.first_sight import ensure
 from shared.retrieval.folders import Folders
 from shared.retrieval.lifetimes import Lifetimes
@@ -29,9 +30,10 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The blobs come first, then each tenant's documents; `following` and `after` say where the next page begins."""
+    """The blobs come first, then each tenant's documents, files and uploads; `following` and `after` say where the next
+    page begins."""
 
-    walk: Literal["blobs", "documents"] = "blobs"
+    walk: Literal["blobs", "documents", "files", "uploads"] = "blobs"
     following: str | None = None
     tenant: str | None = None
     after: str | None = None
@@ -51,6 +53,7 @@ class Rounds:
     chunks: Chunks
     folders: Folders
     repair: Repair
+    expired: Expired
     clock: Clock
     budget_s: float = 60
     page: int = 200
@@ -79,7 +82,11 @@ class Rounds:
         if position.walk == "blobs":
             return await self._blobs(position)
         tenant = position.tenant or await self.tenants.after(None)
-        return (_START, 0) if tenant is None else await self._documents(tenant, position.after)
+        if tenant is None:
+            return _START, 0
+        if position.walk == "documents":
+            return await self._documents(tenant, position.after)
+        return await self._expired(position.walk, tenant, position.after)
 
     async def _blobs(self, position: Position) -> tuple[Position, int]:
         try:
@@ -104,8 +111,20 @@ class Rounds:
         amiss = sum([await self._store(tenant, store_id, list(group)) for store_id, group in groups])
         if page.has_more:
             return Position("documents", tenant=tenant, after=page.items[-1].value.id), amiss
-        following = await self.tenants.after(tenant)
-        return (_START if following is None else Position("documents", tenant=following)), amiss
+        return Position("files", tenant=tenant), amiss
+
+    async def _expired(self, walk: Literal["files", "uploads"], tenant: str, after: str | None) -> tuple[Position, int]:
+        """Delete what has outlived its time."""
+        if walk == "files":
+            following, over = await self.expired.files_page(tenant, after, self.page)
+        else:
+            following, over = await self.expired.uploads_page(tenant, after, self.page)
+        if following is not None:
+            return Position(walk, tenant=tenant, after=following), over
+        if walk == "files":
+            return Position("uploads", tenant=tenant), over
+        next_tenant = await self.tenants.after(tenant)
+        return (_START if next_tenant is None else Position("documents", tenant=next_tenant)), over
 
     async def _store(self, tenant: str, store_id: str, documents: list[Stored[DocumentRecord]]) -> int:
         unswept = frozenset(await self.chunks.unswept(tenant, store_id))

@@ -29,12 +29,14 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file's content in pieces."""
+    """A file's content in pieces: all of it, or the bytes of a range, its end exclusive."""
 
     content: AsyncIterator[bytes]
     filename: str
     size_bytes: int
     content_type: str = "application/octet-stream"
+    etag: str = ""
+    byte_range: tuple[int, int] | None = None
 
 
 type Reply = BaseModel | Relayed | Streamed | Download

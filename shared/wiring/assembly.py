@@ -91,6 +91,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,
+        uploads=retrieval.uploads,
         vector_stores=retrieval.vector_stores,
         attachments=retrieval.attachments,
         file_batches=retrieval.file_batches,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.retrieval.migration import Migration
     from shared.retrieval.parts import PartIndexer
     from shared.retrieval.rounds import Rounds
+    from shared.retrieval.uploads import Uploads
     from shared.retrieval.vector_stores import VectorStores
     from shared.tenancy.administration import KeyAdministration
     from shared.tenancy.audit import AuditLog
@@ -48,6 +49,7 @@ class Platform:
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"
     files: "Files"
+    uploads: "Uploads"
     vector_stores: "VectorStores"
     attachments: "Attachments"
     file_batches: "FileBatches"

@@ -8,6 +8,7 @@ from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
+from shared.retrieval.expired import Expired
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.file_batches import FileBatches
 from shared.retrieval.files import Files
@@ -23,6 +24,7 @@ from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
 from shared.retrieval.rounds import Rounds
 from shared.retrieval.tenants import Tenants
+from shared.retrieval.uploads import Uploads
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
 from shared.wiring.indexes import Indexes
@@ -38,6 +40,7 @@ class Storage:
 @dataclass(frozen=True, slots=True)
 class Retrieval:
     files: Files
+    uploads: Uploads
     vector_stores: VectorStores
     attachments: Attachments
     file_batches: FileBatches
@@ -61,6 +64,8 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
     removal = Removal(documents, chunks)
     lifetimes = Lifetimes(stores.vector_stores, clock)
     attachments = Attachments(lifetimes, stores.files, documents, blobs, chunks, queues, removal, clock)
+    files = Files(stores.files, blobs, attachments, tenants, clock)
+    uploads = Uploads(stores.uploads, stores.upload_parts, stores.files, blobs, tenants, clock)
     content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
     reconciler = Reconciler(
         lifetimes=lifetimes,
@@ -73,7 +78,8 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
         builder=Builder(content, writer, Planner(queues, clock), chunks, clock),
     )
     return Retrieval(
-        files=Files(stores.files, blobs, attachments, clock),
+        files=files,
+        uploads=uploads,
         vector_stores=VectorStores(lifetimes, documents, folders, attachments, indexes.search, clock),
         attachments=attachments,
         file_batches=FileBatches(stores.file_batches, documents, attachments, clock),
@@ -88,6 +94,7 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
             chunks=chunks,
             folders=folders,
             repair=Repair(documents, blobs, queues, folders, clock),
+            expired=Expired(files, uploads, clock),
             clock=clock,
         ),
     )

@@ -21,6 +21,8 @@ from shared.ports.records import (
     IndexRecord,
     Records,
     TenantRecord,
+    UploadPartRecord,
+    UploadRecord,
     VectorStoreRecord,
 )
 from shared.ports.usage import UsageLedger
@@ -29,6 +31,8 @@ from shared.ports.usage import UsageLedger
 @dataclass(frozen=True, slots=True)
 class Stores:
     files: Records[FileRecord]
+    uploads: Records[UploadRecord]
+    upload_parts: Records[UploadPartRecord]
     vector_stores: Records[VectorStoreRecord]
     file_batches: Records[FileBatchRecord]
     folders: Records[FolderRecord]
@@ -76,6 +80,8 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
 
     return Stores(
         files=CosmosRecords(account, FileRecord),
+        uploads=CosmosRecords(account, UploadRecord),
+        upload_parts=CosmosRecords(account, UploadPartRecord),
         vector_stores=CosmosRecords(account, VectorStoreRecord),
         file_batches=CosmosRecords(account, FileBatchRecord),
         folders=CosmosRecords(account, FolderRecord),
@@ -124,6 +130,8 @@ def _open_sqlite(location: str) -> Stores:
 
     return Stores(
         files=SqliteRecords(database, FileRecord),
+        uploads=SqliteRecords(database, UploadRecord),
+        upload_parts=SqliteRecords(database, UploadPartRecord),
         vector_stores=SqliteRecords(database, VectorStoreRecord),
         file_batches=SqliteRecords(database, FileBatchRecord),
         folders=SqliteRecords(database, FolderRecord),

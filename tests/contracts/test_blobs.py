@@ -86,6 +86,42 @@ class TestEveryAdapter:
         with pytest.raises(PreconditionFailedError):
             await blobs.download(container, "a", target, if_match='"0xFF"', byte_range=(start, end))
 
+    @pytest.mark.parametrize(("start", "end"), [(0, 5), (6, 13), (3, 4)])
+    async def test_a_range_of_bytes_is_read_alone(
+        self, blobs: Blobs, container: str, source: BinaryIO, start: int, end: int
+    ) -> None:
+        await blobs.upload(container, "a", source)
+        pieces = [piece async for piece in blobs.read(container, "a", byte_range=(start, end))]
+        assert b"".join(pieces) == b"first version"[start:end]
+
+    async def test_blocks_become_a_blob_at_once_in_the_order_that_is_asked_for(
+        self, blobs: Blobs, container: str
+    ) -> None:
+        for block, text in (("c", b"third"), ("a", b"first, "), ("b", b"second, "), ("d", b"never")):
+            await blobs.stage(container, "t/x", block, text)
+        with pytest.raises(NotFoundError):
+            await blobs.head(container, "t/x")
+        made = await blobs.commit(container, "t/x", ["a", "b", "c"], content_type="text/plain")
+        assert (made.size_bytes, made.content_type) == (20, "text/plain")
+        assert await content(blobs, container, "t/x") == b"first, second, third"
+        await blobs.commit(container, "t/x", ["c", "b", "a"])
+        assert await content(blobs, container, "t/x") == b"thirdsecond, first, "
+
+    async def test_a_block_that_never_came_or_was_dropped_changes_nothing(self, blobs: Blobs, container: str) -> None:
+        for block in ("a", "b"):
+            await blobs.stage(container, "x", block, block.encode())
+        await blobs.commit(container, "x", ["a"])
+        for missing in ("b", "z"):
+            with pytest.raises(NotFoundError):
+                await blobs.commit(container, "x", ["a", missing])
+        assert await content(blobs, container, "x") == b"a"
+
+    async def test_a_block_that_is_staged_again_is_replaced(self, blobs: Blobs, container: str) -> None:
+        for text in (b"old", b"new"):
+            await blobs.stage(container, "x", "a", text)
+        await blobs.commit(container, "x", ["a"])
+        assert await content(blobs, container, "x") == b"new"
+
     async def test_names_hold_any_characters(self, blobs: Blobs, container: str, source: BinaryIO) -> None:
         name = "acme/kb/Über uns & 100 % (v1) + #1?.pdf"
         await blobs.upload(container, name, source)

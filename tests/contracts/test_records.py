@@ -32,6 +32,8 @@ from shared.ports.records import (
     Record,
     Records,
     TenantRecord,
+    UploadPartRecord,
+    UploadRecord,
     VectorStoreRecord,
 )
 from tests.contracts.stores import AT, document_record, file_record
@@ -95,6 +97,9 @@ class TestOneRecord:
             VectorStoreRecord("v", "t", "docs", AT, metadata={"a": "b", "": "日本"}),
             VectorStoreRecord("v", "t", "docs", AT, description="what", expires_days=3, active_at=AT),
             FileBatchRecord("b", "t", "v", AT, ("file-1", "file-2"), cancelled=True),
+            UploadRecord("u", "t", "a.txt", "batch", "text/plain", 2**33, AT, AT, "f", 3600, "completed", ("p", "q")),
+            UploadPartRecord("p", "t", "u", 2**26, 64, AT),
+            file_record("f", expires_at=AT),
             FolderRecord("folder/with slash", "t", "v"),
             TenantRecord("acme"),
             CursorRecord("reconcile_documents", '{"after":"b"}'),

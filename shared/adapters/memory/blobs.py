@@ -1,7 +1,8 @@
 """Blobs in a dictionary, whole."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[tuple[str, str], tuple[BlobProperties, bytes]] = {}
+        self._blocks: dict[tuple[str, str], dict[str, bytes]] = {}
         self._etags = count(1)
 
     async def head(self, container: str, name: str) -> BlobProperties:
@@ -46,10 +48,26 @@ class MemoryBlobs:
             raise PreconditionFailedError(f"Blob {name!r} in {container!r} has changed.")
         await asyncio.to_thread(target.write_bytes, content[slice(*byte_range)] if byte_range else content)
 
-    async def read(self, container: str, name: str) -> AsyncIterator[bytes]:
+    async def read(
+        self, container: str, name: str, *, byte_range: tuple[int, int] | None = None
+    ) -> AsyncIterator[bytes]:
         _, content = self._find(container, name)
+        content = content[slice(*byte_range)] if byte_range else content
         for start in range(0, len(content), _PIECE_BYTES):
             yield content[start : start + _PIECE_BYTES]
+
+    async def stage(self, container: str, name: str, block: str, content: bytes) -> None:
+        self._blocks.setdefault((container, name), {})[block] = content
+
+    async def commit(
+        self, container: str, name: str, blocks: Sequence[str], *, content_type: str | None = None
+    ) -> BlobProperties:
+        known = self._blocks.get((container, name), {})
+        if missing := [block for block in blocks if block not in known]:
+            raise NotFoundError(f"No block {missing[0]!r} of {name!r} in {container!r}.")
+        self._blocks[container, name] = {block: known[block] for block in blocks}
+        whole = BytesIO(b"".join(known[block] for block in blocks))
+        return await self.upload(container, name, whole, content_type=content_type)
 
     async def delete(self, container: str, name: str) -> None:
         self._blobs.pop((container, name), None)

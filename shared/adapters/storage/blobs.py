@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shared.adapters.storage.auth import API_VERSION, Bearer, StorageAccount
 from shared.errors import CapacityError, NotFoundError, PlatformError, PreconditionFailedError
-from shared.ports.blobs import BlobPage, BlobProperties, ListedBlob
+from shared.ports.blobs import BLOCK_BYTES, BlobPage, BlobProperties, ListedBlob
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient, BlobServiceClient, ExponentialRetry, StorageStreamDownloader
 
 PIECE_BYTES = 4 * 1024 * 1024
-_BLOCK_BYTES = 1024 * 1024  # a larger body of raw bytes holds up the loop: aiohttp warns
 _DEFAULT_TYPE = "application/octet-stream"
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -58,19 +57,37 @@ class StorageBlobs:
     async def download(
         self, container: str, name: str, target: Path, *, if_match: str, byte_range: tuple[int, int] | None = None
     ) -> None:
-        start, end = byte_range or (None, None)
-        extent = {} if start is None or end is None else {"offset": start, "length": end - start}
         try:
-            await self._fetch(container, name, target, if_match, **extent)
+            await self._fetch(container, name, target, if_match, **_extent_of(byte_range))
         except PreconditionFailedError:
             await self.head(container, name)  # Azurite answers 412 for a blob that is gone, too
             raise
 
-    async def read(self, container: str, name: str) -> AsyncIterator[bytes]:
+    async def read(
+        self, container: str, name: str, *, byte_range: tuple[int, int] | None = None
+    ) -> AsyncIterator[bytes]:
         with _translated(container, name):
-            content = await self._open(container, name)
+            content = await self._open(container, name, **_extent_of(byte_range))
             async for piece in content.chunks():
                 yield piece
+
+    async def stage(self, container: str, name: str, block: str, content: bytes) -> None:
+        try:
+            await self._stage(container, name, block, content)
+        except NotFoundError:
+            await self._create(container)
+            await self._stage(container, name, block, content)
+
+    async def commit(
+        self, container: str, name: str, blocks: Sequence[str], *, content_type: str | None = None
+    ) -> BlobProperties:
+        from azure.storage.blob import BlobBlock, ContentSettings
+
+        kind = content_type or _DEFAULT_TYPE
+        with _translated(container, name):
+            named = [BlobBlock(block_id=block) for block in blocks]
+            await self._blob(container, name).commit_block_list(named, content_settings=ContentSettings(kind))
+        return await self.head(container, name)
 
     async def delete(self, container: str, name: str) -> None:
         try:
@@ -95,6 +112,10 @@ class StorageBlobs:
         if self._client is not None:
             await self._client.close()
         await self._identity.close()
+
+    async def _stage(self, container: str, name: str, block: str, content: bytes) -> None:
+        with _translated(container, name):
+            await self._blob(container, name).stage_block(block, content, length=len(content))
 
     async def _fetch(self, container: str, name: str, target: Path, if_match: str, **extent: int) -> None:
         unchanged: dict[str, Any] = {"etag": _quoted(if_match), "match_condition": _if_not_modified()}
@@ -143,8 +164,8 @@ class StorageBlobs:
                 api_version=API_VERSION,
                 retry_policy=_retries(),
                 connection_timeout=5,
-                max_single_put_size=_BLOCK_BYTES,
-                max_block_size=_BLOCK_BYTES,
+                max_single_put_size=BLOCK_BYTES,  # a larger body of raw bytes holds up the loop: aiohttp warns
+                max_block_size=BLOCK_BYTES,
                 max_single_get_size=PIECE_BYTES,
                 max_chunk_get_size=PIECE_BYTES,
             )
@@ -167,6 +188,10 @@ def _extent(file: BinaryIO) -> tuple[int, int]:
     end = file.seek(0, os.SEEK_END)
     file.seek(start)
     return start, end - start
+
+
+def _extent_of(byte_range: tuple[int, int] | None) -> dict[str, int]:
+    return {} if byte_range is None else {"offset": byte_range[0], "length": byte_range[1] - byte_range[0]}
 
 
 def _quoted(etag: str) -> str:
@@ -199,7 +224,7 @@ def _translated(container: str, name: str) -> Generator[None]:
 
 
 def _from_status(error: "HttpResponseError", what: str) -> PlatformError:
-    if error.status_code == 404:
+    if error.status_code == 404 or getattr(error, "error_code", None) == "InvalidBlockList":
         return NotFoundError(f"No blob {what!r}.")
     if error.status_code == 412:
         return PreconditionFailedError(f"Blob {what!r} has changed.")

@@ -31,6 +31,8 @@ from shared.ports.records import (
     FileRecord,
     FolderRecord,
     TenantRecord,
+    UploadPartRecord,
+    UploadRecord,
     VectorStoreRecord,
 )
 from shared.ports.usage import Source
@@ -38,6 +40,7 @@ from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
 from shared.retrieval.embedding import BatchLimits, EmbeddingSpace, PassageEmbedder
+from shared.retrieval.expired import Expired
 from shared.retrieval.extraction.document import Cut, Extracted, Part, Passage
 from shared.retrieval.file_batches import FileBatches
 from shared.retrieval.files import Files
@@ -54,6 +57,7 @@ from shared.retrieval.repair import Repair
 from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
+from shared.retrieval.uploads import Uploads
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
 from shared.wire.files import FileForm, FileObject
@@ -199,6 +203,7 @@ class Meanwhile:
 @dataclass(frozen=True, slots=True)
 class Services:
     files: Files
+    uploads: Uploads
     vector_stores: VectorStores
     attachments: Attachments
     file_batches: FileBatches
@@ -220,6 +225,8 @@ class World:
     folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
     files: Any = field(default_factory=lambda: MemoryRecords(FileRecord))
     file_batches: Any = field(default_factory=lambda: MemoryRecords(FileBatchRecord))
+    uploads: Any = field(default_factory=lambda: MemoryRecords(UploadRecord))
+    upload_parts: Any = field(default_factory=lambda: MemoryRecords(UploadPartRecord))
     documents: Any = field(default_factory=lambda: MemoryRecords(DocumentRecord))
     tenants: Any = field(default_factory=lambda: MemoryRecords(TenantRecord))
     cursors: Any = field(default_factory=lambda: MemoryRecords(CursorRecord))
@@ -250,6 +257,8 @@ class World:
         space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
         passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
         content, writer = Content(blobs, fused(self.reader)), ChunkWriter(passages, chunks, window=4)
+        uploaded = Files(files, blobs, attachments, tenants, self.clock)
+        uploads = Uploads(fused(self.uploads), fused(self.upload_parts), files, blobs, tenants, self.clock)
         reconciler = Reconciler(
             lifetimes=lifetimes,
             documents=documents,
@@ -261,7 +270,8 @@ class World:
             builder=Builder(content, writer, Planner(queues, self.clock), chunks, self.clock),
         )
         return Services(
-            files=Files(files, blobs, attachments, self.clock),
+            files=uploaded,
+            uploads=uploads,
             vector_stores=VectorStores(lifetimes, documents, folders, attachments, searcher, self.clock),
             attachments=attachments,
             file_batches=FileBatches(fused(self.file_batches), documents, attachments, self.clock),
@@ -278,6 +288,7 @@ class World:
                 chunks=chunks,
                 folders=folders,
                 repair=Repair(documents, blobs, queues, folders, self.clock),
+                expired=Expired(uploaded, uploads, self.clock),
                 clock=self.clock,
             ),
         )
