@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -20,7 +21,7 @@ from shared.adapters.sqlite.records import SqliteRecords
 from shared.adapters.sqlite.transactions import rows
 from shared.adapters.sqlite.usage import SqliteUsageLedger
 from shared.errors import ConflictError, OverloadedError, PlatformError, PreconditionFailedError, RateLimitError
-from shared.ports.records import FileRecord
+from shared.ports.records import DocumentRecord, FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, chunk, event, file_record
 
 ROOT = Path(__file__).parents[2]
@@ -433,3 +434,23 @@ async def test_an_event_is_kept_whole(database: SqliteDatabase) -> None:
     sql = "SELECT id, tenant, key_id, deployment, status, estimated, ttft_ms, duration_ms, at_us FROM usage_events"
     (row,) = await database.read(lambda connection: rows(connection, sql))
     assert row == ("e", "t", "", "d", 200, 1, None, 40, 1772620215123456)
+
+
+@pytest.mark.parametrize("after", [None, "vs_1:file-1"])
+async def test_the_documents_of_a_file_are_found_without_reading_all(
+    database: SqliteDatabase, after: str | None
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def heard(_cursor: Any, sql: str, bindings: Any) -> bool:
+        asked.append((sql, bindings))
+        return True
+
+    def listen(connection: apsw.Connection) -> None:
+        connection.exec_trace = heard
+
+    await database.read(listen)
+    await SqliteRecords(database, DocumentRecord).list("t", where={"file_id": "file-1"}, order="asc", after=after)
+    ((sql, bindings),) = [(sql, bindings) for sql, bindings in asked if "file_id" in sql]
+    plan = await database.read(lambda connection: list(connection.execute(f"EXPLAIN QUERY PLAN {sql}", bindings)))
+    assert "USING INDEX records_by_file" in plan[0][3]

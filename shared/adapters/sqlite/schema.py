@@ -134,7 +134,7 @@ CREATE INDEX cached_answers_by_expiry ON cached_answers (expires_s);
 """
 
 # Every event about a blob asks which documents stand for its file: by a scan, n documents took n * n steps to index.
-_BY_FILE = "CREATE INDEX records_by_file ON records (tenant, kind, body -> 'file_id');"
+_BY_FILE = "CREATE INDEX records_by_file ON records (body -> 'file_id');"
 
 type Step = str | Callable[[apsw.Connection], None]
 
