@@ -14,6 +14,7 @@ from typing import get_args, get_type_hints
 from azurefunctions.extensions.http.fastapi import Request, Response
 from pydantic import BaseModel
 
+from functions.cors import shared_with
 from functions.replies import Timing, gone, refuse, render, unexpected
 from functions.requests import read, secret_of
 from shared import wiring
@@ -64,7 +65,7 @@ def endpoint[Body: BaseModel](*, scope: Scope) -> Callable[[Handler[Body]], Call
             with spans.served(handler.__name__, method=req.method, traceparent=req.headers.get("traceparent")) as span:
                 response = await _answered(req, handler, body, scope)
                 spans.answer(span, response.status_code)
-                return response
+                return shared_with(req, response)
 
         # Not functools.wraps: the host reads the signature, and must see `req`, not `call`.
         trigger.__name__ = handler.__name__

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
+from functions.cors import preflight, shared_with
 from functions.replies import Timing, refuse, render
 from shared import wire, wiring
 from shared.errors import MethodNotAllowedError, NotFoundError, PlatformError
@@ -65,13 +66,19 @@ def catch_all(app: App) -> func.Blueprint:
 
     @rest.route("{*path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
     async def not_found(req: Request) -> Response:
-        return refuse(_stray(req.method, req.url.path, _routes(app.indexed)), Timing.start("not_found"))
+        methods = _methods(req.url.path, _routes(app.indexed))
+        answer = preflight(req, methods) if methods else None
+        refusal = _stray(req.method, req.url.path, methods)
+        return shared_with(req, answer or refuse(refusal, Timing.start("not_found")))
 
     return rest
 
 
-def _stray(method: str, path: str, routes: Iterable[tuple[re.Pattern[str], set[str]]]) -> PlatformError:
-    allowed = sorted({name for pattern, names in routes if pattern.fullmatch(path) for name in names})
+def _methods(path: str, routes: Iterable[tuple[re.Pattern[str], set[str]]]) -> list[str]:
+    return sorted({name for pattern, names in routes if pattern.fullmatch(path) for name in names})
+
+
+def _stray(method: str, path: str, allowed: list[str]) -> PlatformError:
     if allowed:
         return MethodNotAllowedError(f"Not allowed: {method} {path}. Allowed: {', '.join(allowed)}.")
     return NotFoundError(f"Unknown request URL: {method} {path}.", code="unknown_url")

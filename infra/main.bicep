@@ -23,6 +23,9 @@ param privateNetwork bool = false
 @description('Listens to blob events with the blob trigger too; its import costs every cold start about 0.3 s.')
 param blobTrigger bool = true
 
+@description('Origins of the pages in browsers that may call the API, with commas between; none by default.')
+param corsOrigins string = ''
+
 @description('Second phase: subscribes the blob trigger to events. Possible once the code is deployed, with its key.')
 param blobWebhookEnabled bool = false
 
@@ -284,6 +287,7 @@ module app 'modules/app.bicep' = {
     bootstrapKeyUri: bootstrapKey ? vault.outputs.bootstrapKeyUri : ''
     bootstrapTenant: bootstrapTenant
     blobTrigger: blobTrigger
+    corsOrigins: corsOrigins
     embeddingModel: embeddingModel
     catalogue: models.outputs.catalogue
   }

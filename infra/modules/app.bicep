@@ -57,6 +57,9 @@ param bootstrapTenant string
 @description('Whether the blob trigger is registered.')
 param blobTrigger bool
 
+@description('Origins of the pages in browsers that may call the API, with commas between.')
+param corsOrigins string
+
 @description('Model that embeds documents.')
 param embeddingModel string
 
@@ -161,6 +164,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     FLIGHTDECK_BOOTSTRAP_KEY: empty(bootstrapKeyUri) ? '' : '@Microsoft.KeyVault(SecretUri=${bootstrapKeyUri})'
     FLIGHTDECK_BOOTSTRAP_TENANT: bootstrapTenant
     FLIGHTDECK_BLOB_TRIGGER: string(blobTrigger)
+    FLIGHTDECK_CORS_ORIGINS: corsOrigins
   }
 }
 

@@ -35,6 +35,12 @@ def telemetry_wanted(environ: Mapping[str, str] | None = None) -> bool:
     return any(environ.get(name) for name in (PREFIX + "TRACES", "APPLICATIONINSIGHTS_CONNECTION_STRING"))
 
 
+def cors_origins(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Which pages in browsers may call the API; read alone, since answers carry it when other settings are wrong."""
+    environ = os.environ if environ is None else environ
+    return tuple(environ.get(PREFIX + "CORS_ORIGINS", "").replace(",", " ").split())
+
+
 def migration_wanted(environ: Mapping[str, str] | None = None) -> bool:
     """Whether function_app registers the timer that changes the embedding model; read alone, as above."""
     environ = os.environ if environ is None else environ

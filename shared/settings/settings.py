@@ -56,6 +56,11 @@ class Settings(BaseModel):
     bootstrap_tenant: str = Field(
         default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="the tenant of that key"
     )
+    cors_origins: str = Field(
+        default="",
+        pattern=r"^((\*|https?://[^/\s,*]+)([\s,]+|$))*$",
+        description="origins of the pages in browsers that may call the API, with commas between, or `*`; none: none",
+    )
     blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
     storage_connection: str | None = Field(
         default=None, alias="AzureWebJobsStorage", description="connection string of the storage account, with a key"

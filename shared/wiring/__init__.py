@@ -11,6 +11,7 @@ from shared.ports.queues import POISON_QUEUES as POISON_QUEUES
 from shared.ports.queues import WorkQueue as WorkQueue
 from shared.settings.environment import ConfigurationError as ConfigurationError
 from shared.settings.environment import blob_trigger_enabled as blob_trigger_enabled
+from shared.settings.environment import cors_origins as cors_origins
 from shared.settings.environment import migration_wanted as migration_wanted
 from shared.settings.environment import reconcile_schedule as reconcile_schedule
 from shared.settings.environment import telemetry_wanted

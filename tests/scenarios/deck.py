@@ -27,6 +27,7 @@ from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parents[2]
 PEPPER = "a pepper for tests"
+PAGE = "https://app.example"
 KEYS = {
     "acme": "fd_test_acme_0123456789",
     "other": "fd_test_other_0123456789",
@@ -118,6 +119,7 @@ async def _started(
         "FLIGHTDECK_MODELS": json.dumps(catalogue(upstream)),
         "FLIGHTDECK_KEYS_FILE": str(keys),
         "FLIGHTDECK_KEY_PEPPER": PEPPER,
+        "FLIGHTDECK_CORS_ORIGINS": f"https://other.example, {PAGE}",
         "PYTHONDONTWRITEBYTECODE": "1",
         **settings,
     }
