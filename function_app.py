@@ -12,6 +12,7 @@ from functions import (
     health,
     ingestion,
     keys,
+    mcp,
     models,
     policies,
     telemetry,
@@ -21,7 +22,20 @@ from functions import (
 from shared import wiring
 
 app = health.App(http_auth_level=func.AuthLevel.ANONYMOUS)
-for area in (chat, embeddings, models, files, uploads, vector_stores, ingestion, telemetry, keys, policies, health):
+for area in (
+    chat,
+    embeddings,
+    models,
+    files,
+    uploads,
+    vector_stores,
+    mcp,
+    ingestion,
+    telemetry,
+    keys,
+    policies,
+    health,
+):
     app.register_functions(area.bp)
 if wiring.blob_trigger_enabled():
     # Its binding's import costs every instance about 0.3 s; Event Grid's delivery to the queue covers it.

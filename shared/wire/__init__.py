@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.wire import health as health
     from shared.wire import keys as keys
     from shared.wire import lists as lists
+    from shared.wire import mcp as mcp
     from shared.wire import messages as messages
     from shared.wire import models as models
     from shared.wire import policies as policies

@@ -13,6 +13,8 @@ from shared.adapters.system import SystemClock
 from shared.adapters.tokens import O200kTokens
 from shared.answers.chat import ChatAnswers
 from shared.answers.embeddings import EmbeddingAnswers
+from shared.answers.knowledge import Knowledge
+from shared.answers.mcp import McpServer
 from shared.answers.models import ModelAnswers
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
@@ -95,6 +97,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         vector_stores=retrieval.vector_stores,
         attachments=retrieval.attachments,
         file_batches=retrieval.file_batches,
+        mcp=McpServer(Knowledge(retrieval.vector_stores.lifetimes, retrieval.attachments, indexes.search)),
         indexer=retrieval.indexer,
         parts=retrieval.parts,
         rounds=retrieval.rounds,

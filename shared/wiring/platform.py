@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.answers.chat import ChatAnswers
     from shared.answers.embeddings import EmbeddingAnswers
+    from shared.answers.mcp import McpServer
     from shared.answers.models import ModelAnswers
     from shared.metering.costs import CostReports
     from shared.metering.recording import UsageRecorder
@@ -53,6 +54,7 @@ class Platform:
     vector_stores: "VectorStores"
     attachments: "Attachments"
     file_batches: "FileBatches"
+    mcp: "McpServer"
     indexer: "Indexer"
     parts: "PartIndexer"
     rounds: "Rounds"
