@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import azure.functions as func
 
 from functions.consumer import Delivery, consumer, poison_consumer
 from functions.edge import Call, endpoint
-from shared import wire
+from shared import wire, wiring
 
 bp = func.Blueprint()
+log = logging.getLogger(__name__)
 
 
 @bp.queue_trigger(arg_name="msg", queue_name="usage", connection="AzureWebJobsStorage")
@@ -23,6 +26,13 @@ async def record_usage(delivery: Delivery[wire.usage.UsageMessage]) -> None:
 async def on_usage_poison(delivery: Delivery[wire.messages.ParkedMessage]) -> None:
     """Keeps the message for an operator to put back; nothing that was used is dropped."""
     await delivery.platform.recorder.keep(delivery.message)
+
+
+@bp.timer_trigger(arg_name="timer", schedule="0 41 3 * * *")
+async def reconcile_usage(timer: func.TimerRequest) -> None:
+    """Compares the ledger's sums with its events, for minutes at most; the next run goes on from there."""
+    log.info("comparing the ledger past_due=%s", timer.past_due)
+    await (await wiring.platform()).reconciler.run()
 
 
 @bp.route("v1/organization/usage/completions", methods=["GET"])

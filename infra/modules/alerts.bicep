@@ -59,6 +59,12 @@ var rules = [
     query: 'traces | where message startswith "budget reached="'
   }
   {
+    name: 'usage-differs'
+    severity: 1
+    time: day
+    query: 'traces | where message startswith "usage_differs"'
+  }
+  {
     name: 'documents-fail'
     severity: 2
     time: quarterHour

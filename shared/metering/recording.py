@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+from typing import Protocol
 
 from shared.ports.blobs import Blobs
 from shared.ports.usage import UsageEvent, UsageLedger
@@ -17,13 +18,26 @@ POISON = "poison"
 _OF_MESSAGE = {"version", "kind", "deferrals", "traceparent"}
 
 
+class Register(Protocol):
+    async def enter(self, tenant: str) -> None:
+        """Note that there is such a tenant. Again is fine."""
+        ...
+
+
 class UsageRecorder:
-    def __init__(self, ledger: UsageLedger, blobs: Blobs) -> None:
+    """Tenants are entered into the register, once a process, so that `reconcile_usage` finds who only chats, too."""
+
+    def __init__(self, ledger: UsageLedger, blobs: Blobs, register: Register) -> None:
         self._ledger = ledger
         self._blobs = blobs
+        self._register = register
+        self._entered: set[str] = set()
 
     async def record(self, message: UsageMessage) -> bool:
         """Count the event once; False for one that was counted before. Raises what the ledger raises."""
+        if message.tenant not in self._entered:
+            await self._register.enter(message.tenant)
+            self._entered.add(message.tenant)
         return await self._ledger.record(UsageEvent(**message.model_dump(exclude=_OF_MESSAGE)))
 
     async def keep(self, parked: ParkedMessage) -> str:

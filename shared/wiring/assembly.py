@@ -27,11 +27,13 @@ from shared.gateway.limiter import Limit, Limiter
 from shared.gateway.routing import Router
 from shared.metering.costs import CostReports
 from shared.metering.meter import QueueMeter
+from shared.metering.reconcile import UsageReconciler
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
 from shared.ports.models import Deployment, Price
 from shared.retrieval.extraction import Extractor
 from shared.retrieval.extraction import Limits as ReadingLimits
+from shared.retrieval.tenants import Tenants
 from shared.settings.catalogue import DeploymentSettings, ModelSettings
 from shared.settings.environment import ConfigurationError
 from shared.settings.settings import Settings
@@ -104,7 +106,8 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         migration=indexes.migration,
         usage=UsageReports(stores.ledger, clock),
         costs=CostReports(stores.ledger, clock),
-        recorder=UsageRecorder(stores.ledger, blobs),
+        recorder=UsageRecorder(stores.ledger, blobs, Tenants(stores.tenants)),
+        reconciler=UsageReconciler(stores.ledger, stores.cursors, Tenants(stores.tenants), clock),
         queues=queues,
         probes=probes(stores, queues, blobs, models, catalogue),
         close=close,

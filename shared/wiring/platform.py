@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from shared.answers.mcp import McpServer
     from shared.answers.models import ModelAnswers
     from shared.metering.costs import CostReports
+    from shared.metering.reconcile import UsageReconciler
     from shared.metering.recording import UsageRecorder
     from shared.metering.reports import UsageReports
     from shared.ports.queues import Queues
@@ -62,6 +63,7 @@ class Platform:
     usage: "UsageReports"
     costs: "CostReports"
     recorder: "UsageRecorder"
+    reconciler: "UsageReconciler"
     queues: "Queues"
     probes: Mapping[str, Probe]
     close: Callable[[], Awaitable[None]]

@@ -211,7 +211,8 @@ class TestFunctionsAndRoutes:
         assert {name for name in TRIGGERS.blobs if f"Host.Functions.{name}" in local} == set(TRIGGERS.blobs)
 
     def test_log_lines_that_alerts_wait_for_are_written(self) -> None:
-        speaking = ("functions/consumer.py", "shared/metering/recording.py", "shared/gateway/budgets.py")
+        metering = ("shared/metering/recording.py", "shared/metering/reconcile.py")
+        speaking = ("functions/consumer.py", *metering, "shared/gateway/budgets.py")
         written = "".join((ROOT / path).read_text() for path in speaking)
         for source in (bicep.module("alerts"), (ROOT / "infra/workbook.json").read_text()):
             for start in re.findall(r'message startswith \\?"(\w+ ?\w*)', source):

@@ -8,10 +8,13 @@ import pytest
 
 from shared.adapters.memory.blobs import MemoryBlobs
 from shared.adapters.memory.clock import ManualClock
+from shared.adapters.memory.records import MemoryRecords
 from shared.errors import PoisonMessageError
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import POISON, UsageRecorder
+from shared.ports.records import TenantRecord
 from shared.ports.usage import Consumption, UsageEvent, UsageLedger, UsageTotal
+from shared.retrieval.tenants import Tenants
 from shared.wire.messages import ParkedMessage
 from shared.wire.usage import UsageMessage, parse_usage
 from tests.unit.metering.conftest import NOON, attempt, event
@@ -25,7 +28,7 @@ def shelf() -> MemoryBlobs:
 
 @pytest.fixture
 def recorder(ledger: UsageLedger, shelf: MemoryBlobs) -> UsageRecorder:
-    return UsageRecorder(ledger, shelf)
+    return UsageRecorder(ledger, shelf, Tenants(MemoryRecords(TenantRecord)))
 
 
 def body(of: UsageEvent) -> bytes:
