@@ -28,6 +28,5 @@ def unrestricted(tenant: str) -> PolicyRecord:
 
 class Policies(Protocol):
     async def of(self, tenant: str) -> PolicyRecord:
-        """As it was within the last half minute, or when the store last answered. Raise CapacityError when it never
-        did."""
+        """As the store said it last, not long ago while it answers. Raise CapacityError when it never did."""
         ...
