@@ -81,11 +81,16 @@ class EmbeddingGateway:
         )
 
     def _counted(self, body: Mapping[str, object]) -> Usage:
-        """Token arrays count as they are; text by our own tokenizer."""
-        texts = body.get("input")
-        items: list[object] = list(texts) if isinstance(texts, list) else [texts]  # pyright: ignore[reportUnknownArgumentType] -- any JSON
-        tokens = sum(self._upstreams.tokens.count(item) if isinstance(item, str) else 1 for item in items)
+        tokens = self._tokens(body.get("input"))
         return Usage(prompt_tokens=tokens, total_tokens=tokens)
+
+    def _tokens(self, given: object) -> int:
+        """Of a text by our own tokenizer; of a list, that of its items; a token is one."""
+        if isinstance(given, str):
+            return self._upstreams.tokens.count(given)
+        if isinstance(given, list):
+            return sum(map(self._tokens, given))  # pyright: ignore[reportUnknownArgumentType] -- any JSON
+        return 1
 
 
 class CatalogueEmbedder:

@@ -45,12 +45,15 @@ async def test_an_answer_that_cannot_be_read_is_an_upstream_error(bench: Bench) 
         await CatalogueEmbedder(bench.embeddings, "embed").embed(CALLER, ["a"], source="indexing")
 
 
-async def test_a_client_that_leaves_is_metered_by_our_own_count(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("given", "tokens"), [("one two three", 3), (["one two", "three"], 3), ([7, 8], 2), ([[7, 8, 9], [10]], 4)]
+)
+async def test_a_client_that_leaves_is_metered_by_our_own_count(bench: Bench, given: object, tokens: int) -> None:
     bench.upstream.script("embedding", Step(first_byte_s=30))
-    body: dict[str, object] = {"input": "one two three"}
+    body: dict[str, object] = {"input": given}
     asking = asyncio.create_task(bench.embeddings.create(EmbeddingCall(CALLER, "embed", body)))
     await bench.upstream.journal.wait_until(lambda journal: len(journal.of("embedding")) == 1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert (bench.meter.only.status, bench.meter.only.input_tokens, bench.meter.only.estimated) == (499, 3, True)
+    assert (bench.meter.only.status, bench.meter.only.input_tokens, bench.meter.only.estimated) == (499, tokens, True)
