@@ -92,8 +92,6 @@ def _fields(change: PolicyChange) -> dict[str, int | None]:
         "max_requests_per_1_minute": ("requests", change.max_requests_per_1_minute),
         "max_tokens_per_1_minute": ("tokens", change.max_tokens_per_1_minute),
         "monthly_budget_usd": ("budget_microusd", None if usd is None else round(usd * _MICRO)),
-        "storage_quota_bytes": ("storage_bytes", change.storage_quota_bytes),
-        "semantic_cache": ("semantic_cache", change.semantic_cache),
     }
     return dict(pair for given, pair in values.items() if given in change.model_fields_set)
 
@@ -109,6 +107,4 @@ def _object(policy: PolicyRecord) -> PolicyObject:
         max_requests_per_1_minute=policy.requests,
         max_tokens_per_1_minute=policy.tokens,
         monthly_budget_usd=None if budget is None else budget / _MICRO,
-        storage_quota_bytes=policy.storage_bytes,
-        semantic_cache=policy.semantic_cache,
     )

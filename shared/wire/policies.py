@@ -19,8 +19,6 @@ class PolicyChange(Shape):
     max_requests_per_1_minute: PerMinute | None = None
     max_tokens_per_1_minute: PerMinute | None = None
     monthly_budget_usd: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)] | None = None
-    storage_quota_bytes: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    semantic_cache: bool = False
 
 
 class PolicyObject(Shape):
@@ -29,5 +27,3 @@ class PolicyObject(Shape):
     max_requests_per_1_minute: int | None
     max_tokens_per_1_minute: int | None
     monthly_budget_usd: float | None
-    storage_quota_bytes: int | None
-    semantic_cache: bool

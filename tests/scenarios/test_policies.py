@@ -80,12 +80,12 @@ async def test_a_tenants_own_rate_holds_for_all_its_keys(deck: Deck, tenant: str
 
 async def test_an_administrator_sees_the_policy_and_cannot_change_it(deck: Deck, tenant: str) -> None:
     key = await key_of(deck, tenant)
-    await set_policy(deck, tenant, storage_quota_bytes=5_000_000, monthly_budget_usd=12.5)
+    await set_policy(deck, tenant, max_tokens_per_1_minute=5_000_000, monthly_budget_usd=12.5)
     async with admin(deck, key) as http:
         seen = await http.get(f"/projects/{tenant}/policy")
         changed = await http.post(f"/projects/{tenant}/policy", json={"monthly_budget_usd": 1000})
         foreign = [(await http.get(f"/projects/{name}/policy")) for name in ("acme", "nobody-at-all")]
-    assert (seen.json()["monthly_budget_usd"], seen.json()["storage_quota_bytes"]) == (12.5, 5_000_000)
+    assert (seen.json()["monthly_budget_usd"], seen.json()["max_tokens_per_1_minute"]) == (12.5, 5_000_000)
     assert changed.status_code == 403
     assert [answer.status_code for answer in foreign] == [404, 404]
 

@@ -60,14 +60,14 @@ def policies(records: UnsteadyRecords, audit: AuditLog) -> PolicyAdministration:
 async def test_what_an_operator_sets_the_tenants_administrator_sees(policies: PolicyAdministration) -> None:
     await policies.change(OPERATOR, "acme", PolicyChange(monthly_budget_usd=12.5, max_tokens_per_1_minute=1000))
     seen = await policies.retrieve(CHIEF, "acme")
-    assert (seen.monthly_budget_usd, seen.max_tokens_per_1_minute, seen.storage_quota_bytes) == (12.5, 1000, None)
+    assert (seen.monthly_budget_usd, seen.max_tokens_per_1_minute, seen.max_requests_per_1_minute) == (12.5, 1000, None)
 
 
 async def test_a_field_that_is_absent_stays_and_null_takes_it_away(policies: PolicyAdministration) -> None:
-    await policies.change(OPERATOR, "acme", PolicyChange(monthly_budget_usd=12.5, storage_quota_bytes=10))
-    await policies.change(OPERATOR, "acme", PolicyChange(storage_quota_bytes=None, semantic_cache=True))
+    await policies.change(OPERATOR, "acme", PolicyChange(monthly_budget_usd=12.5, max_tokens_per_1_minute=10))
+    await policies.change(OPERATOR, "acme", PolicyChange(max_tokens_per_1_minute=None, max_requests_per_1_minute=5))
     seen = await policies.retrieve(OPERATOR, "acme")
-    assert (seen.monthly_budget_usd, seen.storage_quota_bytes, seen.semantic_cache) == (12.5, None, True)
+    assert (seen.monthly_budget_usd, seen.max_tokens_per_1_minute, seen.max_requests_per_1_minute) == (12.5, None, 5)
 
 
 async def test_nobody_sets_the_limits_that_bind_them(policies: PolicyAdministration) -> None:
