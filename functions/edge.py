@@ -98,7 +98,7 @@ def body_type[Body: BaseModel](handler: Handler[Body]) -> type[Body]:
 
 async def _call[Body: BaseModel](req: Request, body_type: type[Body], scope: Scope) -> Call[Body]:
     platform = await wiring.platform()
-    caller = await platform.keys.authenticate(secret_of(req))
+    caller = await platform.callers.authenticate(secret_of(req))
     caller.require(scope)
     limits = platform.limits
     body, raw = await read(req, body_type, max_body_bytes=limits.max_body_bytes, max_file_bytes=limits.max_file_bytes)

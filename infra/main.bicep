@@ -43,6 +43,9 @@ param bootstrapKey bool = true
 @description('Tenant of that key.')
 param bootstrapTenant string = 'default'
 
+@description('Whose Entra ID tokens are accepted besides API keys: FLIGHTDECK_ENTRA as JSON (docs/identity.md).')
+param entra string = ''
+
 @description('What that key is made of. Written to the vault once, at the first deployment; ignored when it has one.')
 @secure()
 param bootstrapSecret string = '${newGuid()}${newGuid()}'
@@ -286,6 +289,7 @@ module app 'modules/app.bicep' = {
     pepperUri: vault.outputs.pepperUri
     bootstrapKeyUri: bootstrapKey ? vault.outputs.bootstrapKeyUri : ''
     bootstrapTenant: bootstrapTenant
+    entra: entra
     blobTrigger: blobTrigger
     corsOrigins: corsOrigins
     embeddingModel: embeddingModel

@@ -9,4 +9,5 @@ param privateNetwork = bool(readEnvironmentVariable('FLIGHTDECK_PRIVATE_NETWORK'
 param blobTrigger = bool(readEnvironmentVariable('FLIGHTDECK_WITH_BLOB_TRIGGER', 'true'))
 param bootstrapKey = bool(readEnvironmentVariable('FLIGHTDECK_WITH_BOOTSTRAP_KEY', 'true'))
 param bootstrapTenant = readEnvironmentVariable('FLIGHTDECK_TENANT', 'default')
+param entra = readEnvironmentVariable('FLIGHTDECK_ENTRA', '')
 param alertEmail = readEnvironmentVariable('FLIGHTDECK_ALERT_EMAIL', '')

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shared.settings.catalogue import DeploymentSettings, LimitSettings, ModelSettings
+from shared.settings.catalogue import DeploymentSettings, EntraSettings, LimitSettings, ModelSettings
 from shared.settings.environment import PREFIX
 from shared.settings.settings import Settings
 
@@ -86,6 +86,8 @@ def page() -> str:
             _table(DeploymentSettings, lambda name, _: name),
             "Of a limit (docs/limits.md):\n",
             _table(LimitSettings, lambda name, _: name),
+            "Of FLIGHTDECK_ENTRA (docs/identity.md):\n",
+            _table(EntraSettings, lambda name, _: name),
             _HOSTS,
         ]
     )

@@ -66,6 +66,9 @@ param embeddingModel string
 @description('FLIGHTDECK_MODELS as JSON.')
 param catalogue string
 
+@description('FLIGHTDECK_ENTRA as JSON; none: API keys only.')
+param entra string = ''
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
 }
@@ -163,6 +166,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     FLIGHTDECK_KEY_PEPPER: '@Microsoft.KeyVault(SecretUri=${pepperUri})'
     FLIGHTDECK_BOOTSTRAP_KEY: empty(bootstrapKeyUri) ? '' : '@Microsoft.KeyVault(SecretUri=${bootstrapKeyUri})'
     FLIGHTDECK_BOOTSTRAP_TENANT: bootstrapTenant
+    FLIGHTDECK_ENTRA: entra
     FLIGHTDECK_BLOB_TRIGGER: string(blobTrigger)
     FLIGHTDECK_CORS_ORIGINS: corsOrigins
   }

@@ -1,8 +1,13 @@
-"""The shapes of the settings that are JSON: models, their deployments, limits."""
+"""The shapes of the settings that are JSON: models, their deployments, limits, directories."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.wire.claims import Guid
+from shared.wire.keys import Tenant
+from shared.wire.scopes import ORDINARY, Scope
 
 
 class DeploymentSettings(BaseModel):
@@ -61,3 +66,32 @@ class LimitSettings(BaseModel):
     model: str | None = None
     tenant: str | None = None
     key: str | None = None
+
+
+_SCOPES: dict[str, tuple[Scope, ...]] = {
+    "Flightdeck.Use": ORDINARY,
+    "Flightdeck.Admin": (*ORDINARY, "admin"),
+}
+
+
+class EntraSettings(BaseModel):
+    """Whose access tokens of Entra ID are accepted, and what they stand for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    tenants: Mapping[Guid, Tenant] = Field(
+        min_length=1, description="each directory that is allowed, by its tenant id, and which of our tenants it is"
+    )
+    audiences: tuple[str, ...] = Field(
+        min_length=1, description="what `aud` may be: the client id of the app's registration"
+    )
+    scopes: Mapping[str, tuple[Scope, ...]] = Field(
+        default=_SCOPES,
+        min_length=1,
+        description="what a word in `roles` or `scp` allows; `admin` and `operator` come from `roles` alone",
+    )
+    authority: str = Field(
+        default="https://login.microsoftonline.com",
+        pattern=r"^(https://[a-z0-9.-]+|http://127\.0\.0\.1:\d+)$",
+        description="who signs: another in a national cloud (over http on this machine; tests only)",
+    )

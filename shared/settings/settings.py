@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter, ValidationError, model_validator
 
-from shared.settings.catalogue import LimitSettings, ModelSettings
+from shared.settings.catalogue import EntraSettings, LimitSettings, ModelSettings
 from shared.settings.environment import PREFIX, RECONCILE_SCHEDULE, STORAGE, ConfigurationError
 
 
@@ -60,6 +60,12 @@ class Settings(BaseModel):
         default="",
         pattern=r"^((\*|https?://[^/\s,*]+)([\s,]+|$))*$",
         description="origins of the pages in browsers that may call the API, with commas between, or `*`; none: none",
+    )
+    entra: Annotated[
+        EntraSettings | None,
+        BeforeValidator(lambda value: TypeAdapter(Json[object]).validate_python(value) if value else None),
+    ] = Field(
+        default=None, description="JSON object: whose access tokens are accepted besides API keys (docs/identity.md)"
     )
     blob_trigger: bool = Field(default=True, description="listen to blob events with a blob trigger too")
     storage_connection: str | None = Field(

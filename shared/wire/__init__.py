@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.wire import cache as cache
     from shared.wire import chat as chat
+    from shared.wire import claims as claims
     from shared.wire import embeddings as embeddings
     from shared.wire import files as files
     from shared.wire import filters as filters

@@ -65,7 +65,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     upstreams = Upstreams(models, meter, tokens, clock, waits)
     embedding = embedding_models(settings)
     stores = open_stores(settings.store, identity)
-    tenancy = open_tenancy(settings, stores, clock)
+    tenancy = open_tenancy(settings, stores, pool, clock)
     router = Router(clock, deadline_s=settings.deadline_s, ttft_s=settings.ttft_s)
     dispatcher = Dispatcher(
         router, Limiter(stores.rates, clock, _limits(settings)), tenancy.policies, Budgets(stores.ledger, clock)
@@ -81,13 +81,13 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     async def close() -> None:
         await chat.drain()
         await meter.drain()
-        await asyncio.gather(extractor.close(), blobs.close(), queues.close())
+        await asyncio.gather(extractor.close(), blobs.close(), queues.close(), tenancy.close())
         await asyncio.gather(pool.close(), identity.close())
         await stores.close()
 
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
-        keys=tenancy.ring,
+        callers=tenancy.callers,
         administration=tenancy.administration,
         audit=tenancy.audit,
         policies=tenancy.policy_administration,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.retrieval.vector_stores import VectorStores
     from shared.tenancy.administration import KeyAdministration
     from shared.tenancy.audit import AuditLog
-    from shared.tenancy.keys import KeyRing
+    from shared.tenancy.callers import Callers
     from shared.tenancy.policies import PolicyAdministration
 
 type Probe = Callable[[], Awaitable[object]]
@@ -43,7 +43,7 @@ class Platform:
     """Every service, ready to use."""
 
     limits: Limits
-    keys: "KeyRing"
+    callers: "Callers"
     administration: "KeyAdministration"
     audit: "AuditLog"
     policies: "PolicyAdministration"

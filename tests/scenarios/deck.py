@@ -23,6 +23,7 @@ from local.host.config import HostConfig
 from local.host.host import Host
 from local.setup.ownership import any_port
 from tests.cosmos.scenario_store import chosen_store
+from tests.entra import EntraServer
 from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,8 @@ class Deck:
     upstream: ScriptedUpstream
     storage: str
     clients: AsyncExitStack
+    entra: EntraServer
+    """A directory whose people are of tenant `acme`."""
 
     @property
     def url(self) -> str:
@@ -104,14 +107,21 @@ async def running(
     """
     async with chosen_store(folder) as store:
         env = {"FLIGHTDECK_STORE": store, **(settings or {})}
-        started = _started(folder, azurite, upstream, env, app_dir, python)
-        async with started as deck, playing(_player(deck, folder, drop_rate)):
-            yield deck
+        async with EntraServer() as entra:
+            started = _started(folder, azurite, upstream, entra, env, app_dir, python)
+            async with started as deck, playing(_player(deck, folder, drop_rate)):
+                yield deck
 
 
 @asynccontextmanager
 async def _started(
-    folder: Path, azurite: Azurite, upstream: ScriptedUpstream, settings: Mapping[str, str], app_dir: Path, python: str
+    folder: Path,
+    azurite: Azurite,
+    upstream: ScriptedUpstream,
+    entra: EntraServer,
+    settings: Mapping[str, str],
+    app_dir: Path,
+    python: str,
 ) -> AsyncIterator[Deck]:
     keys = folder / "keys.json"
     keys.write_text(json.dumps([_key(name, secret) for name, secret in KEYS.items()]))
@@ -120,6 +130,7 @@ async def _started(
         "FLIGHTDECK_KEYS_FILE": str(keys),
         "FLIGHTDECK_KEY_PEPPER": PEPPER,
         "FLIGHTDECK_CORS_ORIGINS": f"https://other.example, {PAGE}",
+        "FLIGHTDECK_ENTRA": entra.settings("acme"),
         "PYTHONDONTWRITEBYTECODE": "1",
         **settings,
     }
@@ -136,7 +147,7 @@ async def _started(
     await host.start()
     try:
         async with AsyncExitStack() as clients:
-            yield Deck(host, upstream, azurite.connection_string, clients)
+            yield Deck(host, upstream, azurite.connection_string, clients, entra)
     finally:
         await host.stop()
 

@@ -13,6 +13,7 @@ EMBEDDING = {
     "dimensions": 3,
     "deployments": [{"id": "b", "endpoint": "http://127.0.0.1/v1", "model": "m"}],
 }
+ENTRA = {"tenants": {"11111111-2222-3333-4444-555555555555": "acme"}, "audiences": ["app"]}
 GOOD = {
     "FLIGHTDECK_STORE": "sqlite:///store.db",
     "FLIGHTDECK_MODELS": json.dumps({"chat": CHAT, "embedding": EMBEDDING}),
@@ -39,6 +40,14 @@ def test_settings_come_from_the_environment_with_their_defaults() -> None:
         ({"FLIGHTDECK_MODELS": json.dumps({"a": CHAT, "b": CHAT})}, "two deployments with the id 'a'"),
         ({"FLIGHTDECK_MODELS": json.dumps({"a": {"deployments": []}})}, "FLIGHTDECK_MODELS is wrong at a.deployments"),
         ({"FLIGHTDECK_LEASE_S": "-1"}, "FLIGHTDECK_LEASE_S is wrong"),
+        ({"FLIGHTDECK_ENTRA": "{"}, "FLIGHTDECK_ENTRA is wrong"),
+        (
+            {"FLIGHTDECK_ENTRA": json.dumps(ENTRA | {"tenants": {"acme": "acme"}})},
+            "FLIGHTDECK_ENTRA is wrong at tenants",
+        ),
+        ({"FLIGHTDECK_ENTRA": json.dumps(ENTRA | {"audiences": []})}, "FLIGHTDECK_ENTRA is wrong at audiences"),
+        ({"FLIGHTDECK_ENTRA": json.dumps(ENTRA | {"scopes": {"A": ["all"]}})}, "FLIGHTDECK_ENTRA is wrong at scopes.A"),
+        ({"FLIGHTDECK_ENTRA": json.dumps(ENTRA | {"authority": "http://x"})}, "FLIGHTDECK_ENTRA is wrong at authority"),
         ({"WEBSITE_INSTANCE_ID": "1"}, "FLIGHTDECK_STORE is 'sqlite:///store.db': on Azure"),
     ],
 )
