@@ -35,6 +35,8 @@ KEYS = {
     "acme-hr": "fd_test_acme_hr_0123456789",
     "acme-hr-boss": "fd_test_acme_boss_0123456789",
     "acme-nobody": "fd_test_acme_nobody_0123456789",
+    "acme-admin": "fd_test_acme_admin_0123456789",
+    "other-admin": "fd_test_other_admin_0123456789",
 }
 HOLDERS = {"acme-hr": ["hr"], "acme-hr-boss": ["hr", "boss"], "acme-nobody": list[str]()}
 """The principals of the keys of tenant `acme` that have others than its staff."""
@@ -188,4 +190,5 @@ def catalogue(upstream: ScriptedUpstream) -> dict[str, Any]:
 def _key(name: str, secret: str) -> dict[str, Any]:
     digest = hmac.digest(PEPPER.encode(), secret.encode(), hashlib.sha256).hex()
     principals = HOLDERS.get(name, [f"{name}-staff"])
-    return {"id": f"key-{name}", "hmac": digest, "tenant": name.split("-")[0], "principals": principals}
+    key = {"id": f"key-{name}", "hmac": digest, "tenant": name.split("-")[0], "principals": principals}
+    return key | ({"scopes": ["models", "documents", "usage", "admin"]} if name.endswith("-admin") else {})
