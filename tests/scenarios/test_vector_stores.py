@@ -1,12 +1,12 @@
 """Vector stores in full, through the unmodified client: batches, attributes, chunking, changes and expiry."""
 
 import itertools
+from typing import Any
 
 import openai
 import pytest
 
-from tests.scenarios.deck import Deck
-from tests.scenarios.test_documents import ready
+from tests.scenarios.deck import Deck, eventually
 
 PARAGRAPHS = "\n\n".join(f"Paragraph {n} tells that the {n}th pipe is {n * 7} metres long." for n in range(60)).encode()
 
@@ -26,9 +26,13 @@ async def test_a_batch_is_uploaded_polled_listed_and_searched_by_attributes(deck
     for file in listed:
         name = (await client.files.retrieve(file.id)).filename
         await client.vector_stores.files.update(file.id, vector_store_id=store.id, attributes={"name": name})
-        await ready(deck, store.id, file.id)
     filters = {"type": "eq", "key": "name", "value": "two.txt"}
-    found = (await client.vector_stores.search(store.id, query="gate", filters=filters)).data
+
+    async def search() -> Any:
+        return (await client.vector_stores.search(store.id, query="gate", filters=filters)).data
+
+    # A file answers as it was until it is indexed with its new attributes.
+    found = await eventually(search, bool)
     assert [hit.content[0].text for hit in found] == ["The gate is blue."]
     assert found[0].attributes == {"name": "two.txt"}
 
