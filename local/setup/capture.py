@@ -25,7 +25,8 @@ _PATIENCE_S = 900
 _WIDTH, _HEIGHT = 240, 50
 _SECRET = re.compile(r"fd_local_[\w-]+")
 _LONG = 112
-_OF_THE_MACHINE = (" + ", " - ", "Using CPython", "Creating virtual environment")  # lines about packages and paths
+_OF_THE_MACHINE = (" + ", " - ", "Using CPython", "Creating virtual environment", "WARNING: Location")
+"""How lines about packages and paths begin."""
 
 
 class Screen:
