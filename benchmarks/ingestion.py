@@ -21,7 +21,6 @@ from typing import Any
 from benchmarks import corpus, environments
 from benchmarks.report import ROOT, Spread, machine, publish, table
 
-_ENVIRONMENT = "rag"
 _EDITED = (".html", ".txt", ".md")
 _EDIT_EVERY = 5
 _SENTENCE = " This sentence was not here before."
@@ -66,7 +65,7 @@ class _Measured:
         return Spread.of([theirs[value] / ours[value] for theirs, ours in pairs])
 
 
-_RIVAL_PYTHON = environments.program(_ENVIRONMENT, "python")
+_RIVAL_PYTHON = environments.RAG.program("python")
 _OURS = _Side("Flightdeck", Path(sys.executable), ("benchmarks.ingest_flightdeck",))
 _PDFIUM = _Side("LangChain, PDFium", _RIVAL_PYTHON, ("benchmarks.ingest_langchain", "pdfium", "characters"))
 _SIDES = (
@@ -102,7 +101,7 @@ async def _run(rounds: int, most: int | None, sides: tuple[_Side, ...]) -> tuple
         documents = _thinned(corpus.build(corpus.DOCUMENTS, folder / "documents"), most)
         edited = folder / "edited"
         edits = edit(documents, edited)
-        await environments.install(_ENVIRONMENT)
+        await environments.RAG.install()
         figures = {side.name: _Figures() for side in sides}
         for number in range(rounds):
             turn = number % len(sides)
@@ -180,7 +179,7 @@ def _section(measured: _Measured, rounds: int) -> str:
     kinds = Counter(path.suffix.removeprefix(".") for path in measured.documents)
     found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     versions = ", ".join(
-        f"{name} {environments.version(_ENVIRONMENT, package)}"
+        f"{name} {environments.RAG.version(package)}"
         for name, package in (("langchain-core", "langchain-core"), ("llama-index-core", "llama-index-core"))
     )
     missed = _missed(measured)

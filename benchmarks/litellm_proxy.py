@@ -6,7 +6,6 @@ from benchmarks import environments
 from benchmarks.processes import Program, family, free_port
 from benchmarks.sides import KEY, MODELS, Side
 
-_ENVIRONMENT = "litellm"
 _SETTINGS = {
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "ERROR",
@@ -16,15 +15,15 @@ _SETTINGS = {
 
 
 def version() -> str:
-    return f"LiteLLM {environments.version(_ENVIRONMENT, 'litellm')}"
+    return f"LiteLLM {environments.LITELLM.version('litellm')}"
 
 
 async def start(upstream_url: str, folder: Path) -> Side:
-    await environments.install(_ENVIRONMENT)
+    await environments.LITELLM.install()
     port = free_port()
     config = folder / "litellm.yaml"
     config.write_text(_config(upstream_url))
-    command = [str(environments.program(_ENVIRONMENT, "litellm")), "--config", str(config), "--port", str(port)]
+    command = [str(environments.LITELLM.program("litellm")), "--config", str(config), "--port", str(port)]
     command += ["--host", "127.0.0.1", "--num_workers", "1"]
     program = await Program.start("litellm", command, port=port, env=_SETTINGS)
     headers = {"Authorization": f"Bearer {KEY}"}

@@ -9,7 +9,7 @@ from benchmarks import environments
 from benchmarks.load import Scenario, drive
 from benchmarks.sides import Side
 
-_PROGRAM = environments.program("litellm", "py-spy")
+_PROGRAM = environments.LITELLM.program("py-spy")
 _RATE = 400
 _FRAME = re.compile(r"^(?P<function>.*) \((?P<path>.*):\d+\)$")
 _OURS = re.compile(r".*/((?:functions|shared)/.*)\.py$")
