@@ -111,8 +111,8 @@ class Claims:
 
 
 def noted(document: DocumentRecord, error: Exception) -> DocumentRecord:
-    """Waiting costs nothing; anything else is an attempt, with its reason where a person will look for it."""
-    if isinstance(error, CapacityError):
-        return document
+    """With the reason where a person will look for it. Waiting costs no attempt, and hides nothing that one said."""
     reason = str(error) if isinstance(error, PlatformError) else f"Indexing failed: {type(error).__name__}."
+    if isinstance(error, CapacityError):
+        return document if document.attempts else replace(document, last_error=LastError("waiting", reason))
     return replace(document, attempts=document.attempts + 1, last_error=LastError("server_error", reason))

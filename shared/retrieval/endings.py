@@ -27,8 +27,10 @@ def refused(document: DocumentRecord, error: DocumentError) -> DocumentRecord:
 def given_up(document: DocumentRecord, reason: LastError) -> DocumentRecord:
     """Failed by no fault of its own. The version of the blob is forgotten, so that the next message about it tries
     again; a version that answers goes on answering."""
-    last_error = document.last_error or reason
-    return replace(document, state="failed", last_error=last_error, blob_etag=None, claim=None, fan_out=None)
+    last_error = (
+        document.last_error if document.attempts else reason
+    )  # without attempts it only says what it waited for
+    return replace(document, state="failed", last_error=last_error or reason, blob_etag=None, claim=None, fan_out=None)
 
 
 def is_waiting(document: DocumentRecord) -> bool:

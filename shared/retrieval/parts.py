@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared.errors import CapacityError, DocumentError, PlatformError, PoisonMessageError, PreconditionFailedError
+from shared.errors import DocumentError, PlatformError, PoisonMessageError, PreconditionFailedError
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, FanOut, LastError, Records, document_id
@@ -92,7 +92,7 @@ class PartIndexer:
         except DocumentError as error:
             await self._refuse(document, standing, error)
             raise OvertakenError("it cannot be read") from error
-        except (CapacityError, PreconditionFailedError, OvertakenError):
+        except (PreconditionFailedError, OvertakenError):
             raise
         except Exception as error:
             await self._note(standing, error)

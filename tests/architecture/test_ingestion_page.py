@@ -34,7 +34,7 @@ def test_every_state_is_told_with_its_status() -> None:
 
 def test_every_code_is_told_with_the_one_that_clients_see() -> None:
     told = table("Codes")
-    assert {code for code, _ in told} == {*_codes(), "server_error"}
+    assert {code for code, _ in told} == {*_codes(), "server_error", "waiting"}
     for code, seen in told:
         error = attached_file(document_record("d", state="failed", last_error=LastError(code, "why"))).last_error
         assert error is not None

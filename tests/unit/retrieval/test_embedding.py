@@ -10,6 +10,7 @@ from shared.adapters.memory.clock import ManualClock
 from shared.errors import RateLimitError
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
+from shared.ports.records import LastError
 from shared.ports.usage import Source
 from shared.retrieval.embedding import BatchLimits, EmbeddingSpace, PassageEmbedder, Slots
 from shared.retrieval.extraction.document import Passage
@@ -148,10 +149,15 @@ async def test_a_model_at_its_limit_delays_the_document_without_an_attempt_and_k
     (message,) = await world.queues.take("documents")
     await world.deliver(message, world.services)
     document = await world.only_document()
-    assert (document.attempts, document.claim, document.last_error) == (0, None, None)
+    assert (document.attempts, document.claim, document.last_error) == (
+        0,
+        None,
+        LastError("waiting", "The deployment is at its limit."),
+    )
     (waiting,) = world.queues.waiting("documents")
     assert waiting.visible_at - world.clock.monotonic() == 7
     world.embedder.calls = 99
     await world.settle()
-    assert (await world.only_document()).state == "ready"
+    document = await world.only_document()
+    assert (document.state, document.last_error) == ("ready", None)
     assert len(world.embedder.texts) == len(set(world.embedder.texts)) == 7

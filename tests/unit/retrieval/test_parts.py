@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import OverloadedError, UpstreamError
+from shared.errors import OverloadedError, PlatformError, RateLimitError, UpstreamError
 from shared.ports.chunks import Chunk
+from shared.ports.records import LastError
 from shared.retrieval.parts import STRIDE
 from shared.wire.messages import BlobMessage, ParkedMessage, parse_document_part
 from shared.wire.vector_stores import AttachBody, VectorStoreBody
+from tests.unit.retrieval.test_embedding import LimitedEmbedder
 from tests.unit.retrieval.test_indexing import FailingEmbedder
 from tests.unit.retrieval.world import CALLER, Fuse, Killed, Message, ParagraphReader, WordsEmbedder, World
 
@@ -281,6 +283,30 @@ async def test_a_part_that_cannot_be_read_fails_the_document_with_its_reason() -
     assert document.last_error is not None
     assert "damaged in the middle" in document.last_error.message
     assert (await world.visible(document), await world.hidden(document)) == ([], 0)
+
+
+async def test_a_part_that_waits_for_the_model_says_so_and_a_failure_says_more_than_waiting() -> None:
+    world, messages = await planned(big(), embedder=LimitedEmbedder(calls=0))
+    part = parse_document_part(messages[0].body)
+    for embedder, seen in (
+        (LimitedEmbedder(calls=0), (0, LastError("waiting", "The deployment is at its limit."))),
+        (FailingEmbedder(), (1, LastError("server_error", "The deployment answered 500."))),
+        (LimitedEmbedder(calls=0), (1, LastError("server_error", "The deployment answered 500."))),
+    ):
+        world.embedder = embedder
+        with pytest.raises(PlatformError):
+            await world.process(Fuse()).parts.handle(part, "m")
+        document = await world.only_document()
+        assert (document.attempts, document.last_error) == seen
+
+
+async def test_a_part_that_dies_while_it_waits_is_not_said_to_have_failed_of_waiting() -> None:
+    world, messages = await planned(big(), embedder=LimitedEmbedder(calls=0))
+    with pytest.raises(RateLimitError):
+        await world.services.parts.handle(parse_document_part(messages[0].body), "m")
+    parked = ParkedMessage(code="server_error", reason="Every attempt failed.", body=messages[0].body.decode())
+    await world.services.parts.give_up(parked, "p1")
+    assert (await world.only_document()).last_error == LastError("server_error", "Part 1: Every attempt failed.")
 
 
 async def test_a_part_that_keeps_failing_is_noted_and_its_poison_fails_the_document() -> None:

@@ -11,7 +11,7 @@ from shared.errors import ConflictError, NotFoundError, OverloadedError, Precond
 from shared.ports.blobs import DOCUMENTS
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
-from shared.ports.records import FolderRecord
+from shared.ports.records import FolderRecord, LastError
 from shared.ports.usage import Source
 from shared.wire.messages import BlobMessage, ParkedMessage
 from shared.wire.vector_stores import AttachBody, VectorStoreBody
@@ -142,13 +142,16 @@ class SlowEmbedder(WordsEmbedder):
 
 
 class Watched:
-    """Records that say when they have been written so many times."""
+    """Records that say when they have been written so many times, and refuse that write if there is an `error`."""
 
     def __init__(self, records: Any, writes: int, error: Exception | None = None) -> None:
         self._records = records
         self._writes = writes
         self._error = error
         self.reached = asyncio.Event()
+
+    def refuse_next(self, error: Exception) -> None:
+        self._writes, self._error = 1, error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._records, name)
@@ -183,9 +186,11 @@ async def test_a_long_run_renews_its_claim() -> None:
 async def test_a_renewal_that_the_store_puts_off_does_not_end_the_run() -> None:
     embedder = SlowEmbedder()
     world = World(embedder=embedder, lease_s=0.03)
-    world.documents = watched = Watched(world.documents, writes=3, error=RateLimitError("Busy."))
+    world.documents = watched = Watched(world.documents, writes=1_000)
     await put(world, b"some text")
     run = asyncio.create_task(world.process(Fuse()).indexer.handle(EVENT, "m1"))
+    await embedder.begun.wait()  # until it is let go, nothing but renewals is written
+    watched.refuse_next(RateLimitError("Busy."))
     await watched.reached.wait()
     embedder.go.set()
     await run
@@ -232,7 +237,7 @@ async def test_work_that_is_put_off_lets_go_and_counts_no_attempt() -> None:
     with pytest.raises(RateLimitError):
         await world.services.indexer.handle(EVENT, "m1")
     document = await world.only_document()
-    assert (document.attempts, document.claim, document.last_error) == (0, None, None)
+    assert (document.attempts, document.claim, document.last_error) == (0, None, LastError("waiting", "Too many."))
     world.embedder = WordsEmbedder()
     await world.process(Fuse()).indexer.handle(EVENT, "a copy has another id")
     assert (await world.only_document()).state == "ready"
