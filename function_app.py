@@ -7,6 +7,7 @@ import azure.functions as func
 
 from functions import (
     chat,
+    conversations,
     embeddings,
     files,
     health,
@@ -24,6 +25,7 @@ from shared import wiring
 app = health.App(http_auth_level=func.AuthLevel.ANONYMOUS)
 for area in (
     chat,
+    conversations,
     embeddings,
     models,
     files,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from shared.ports.audit import AuditRecord
+from shared.ports.conversations import ConversationRecord
 from shared.ports.keys import KeyRecord
 from shared.ports.policies import PolicyRecord
 
@@ -223,6 +224,7 @@ type Record = (
     | TenantRecord
     | CursorRecord
     | IndexRecord
+    | ConversationRecord
     | KeyRecord
     | AuditRecord
     | PolicyRecord

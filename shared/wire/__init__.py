@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.wire import cache as cache
     from shared.wire import chat as chat
     from shared.wire import claims as claims
+    from shared.wire import conversations as conversations
     from shared.wire import embeddings as embeddings
     from shared.wire import files as files
     from shared.wire import filters as filters
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shared.wire import lists as lists
     from shared.wire import mcp as mcp
     from shared.wire import messages as messages
+    from shared.wire import metadata as metadata
     from shared.wire import models as models
     from shared.wire import policies as policies
     from shared.wire import replies as replies

@@ -6,11 +6,9 @@ from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_val
 
 from shared.wire.filters import AttributeName, AttributeValue, BoundedFilter
 from shared.wire.lists import ListQuery
+from shared.wire.metadata import Metadata, Text512
 from shared.wire.shape import Shape
 
-type Name64 = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-type Text512 = Annotated[str, StringConstraints(max_length=512)]
-type Metadata = Annotated[dict[Name64, Text512], Field(max_length=16)]
 type Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=16)]
 
 

@@ -12,6 +12,7 @@ from shared.adapters.storage.queues import StorageQueues
 from shared.adapters.system import SystemClock
 from shared.adapters.tokens import O200kTokens
 from shared.answers.chat import ChatAnswers
+from shared.answers.conversations import Conversations
 from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.knowledge import Knowledge
 from shared.answers.mcp import McpServer
@@ -92,6 +93,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
         chat=ChatAnswers(chat, catalogue, indexes.search, clock),
+        conversations=Conversations(stores.conversations, stores.conversation_items, Tenants(stores.tenants), clock),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,

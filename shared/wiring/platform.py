@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.answers.chat import ChatAnswers
+    from shared.answers.conversations import Conversations
     from shared.answers.embeddings import EmbeddingAnswers
     from shared.answers.mcp import McpServer
     from shared.answers.models import ModelAnswers
@@ -48,6 +49,7 @@ class Platform:
     audit: "AuditLog"
     policies: "PolicyAdministration"
     chat: "ChatAnswers"
+    conversations: "Conversations"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"
     files: "Files"

@@ -8,6 +8,7 @@ from shared.adapters.entra import Identity
 from shared.ports.audit import AuditRecord
 from shared.ports.cache import AnswerCache, EmbeddingCache
 from shared.ports.chunks import Chunks
+from shared.ports.conversations import ConversationItems, ConversationRecord
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
@@ -40,6 +41,8 @@ class Stores:
     tenants: Records[TenantRecord]
     cursors: Records[CursorRecord]
     indexes: Records[IndexRecord]
+    conversations: Records[ConversationRecord]
+    conversation_items: ConversationItems
     keys: Records[KeyRecord]
     key_index: KeyIndex
     audit: Records[AuditRecord]
@@ -67,6 +70,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.cache import CosmosEmbeddingCache
     from shared.adapters.cosmos.chunks import CosmosChunks
     from shared.adapters.cosmos.containers import CHUNKS
+    from shared.adapters.cosmos.conversations import CosmosConversationItems
     from shared.adapters.cosmos.keys import CosmosKeyIndex
     from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.records import CosmosRecords
@@ -89,6 +93,8 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         tenants=CosmosRecords(account, TenantRecord),
         cursors=CosmosRecords(account, CursorRecord),
         indexes=CosmosRecords(account, IndexRecord),
+        conversations=CosmosRecords(account, ConversationRecord),
+        conversation_items=CosmosConversationItems(account),
         keys=CosmosRecords(account, KeyRecord),
         key_index=CosmosKeyIndex(account),
         audit=CosmosRecords(account, AuditRecord),
@@ -107,6 +113,7 @@ def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.cache import SqliteEmbeddingCache
     from shared.adapters.sqlite.chunks import SqliteChunks
     from shared.adapters.sqlite.connection import SqliteDatabase
+    from shared.adapters.sqlite.conversations import SqliteConversationItems
     from shared.adapters.sqlite.keys import SqliteKeyIndex
     from shared.adapters.sqlite.rates import SqliteRates
     from shared.adapters.sqlite.records import SqliteRecords
@@ -139,6 +146,8 @@ def _open_sqlite(location: str) -> Stores:
         tenants=SqliteRecords(database, TenantRecord),
         cursors=SqliteRecords(database, CursorRecord),
         indexes=SqliteRecords(database, IndexRecord),
+        conversations=SqliteRecords(database, ConversationRecord),
+        conversation_items=SqliteConversationItems(database),
         keys=SqliteRecords(database, KeyRecord),
         key_index=SqliteKeyIndex(database),
         audit=SqliteRecords(database, AuditRecord),

@@ -173,8 +173,7 @@ class TestCosmos:
         assert "fullTextIndexes: [{ path: '/text' }]" in source
 
     def test_all_containers_of_the_design_are_deployed(self) -> None:
-        later = {"conversations"}
-        assert set(self.deployed()) == {one.name for one in CONTAINERS} | later
+        assert set(self.deployed()) == {one.name for one in CONTAINERS}
 
 
 class TestSettings:

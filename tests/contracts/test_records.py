@@ -20,6 +20,7 @@ from shared.errors import (
     TooLargeError,
 )
 from shared.ports.audit import AuditRecord
+from shared.ports.conversations import ConversationRecord
 from shared.ports.keys import KeyLimits, KeyRecord
 from shared.ports.records import (
     MAX_RECORD_BYTES,
@@ -102,6 +103,7 @@ class TestOneRecord:
             file_record("f", expires_at=AT),
             FolderRecord("folder/with slash", "t", "v"),
             TenantRecord("acme"),
+            ConversationRecord("conv", "t", AT, {"a": "b"}, "deleted"),
             CursorRecord("reconcile_documents", '{"after":"b"}'),
             KeyRecord("key_1", "hmac", "t"),
             KeyRecord(

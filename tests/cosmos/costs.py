@@ -8,10 +8,12 @@ from pathlib import Path
 
 from shared.adapters.cosmos.answers import CosmosAnswerCache
 from shared.adapters.cosmos.chunks import CosmosChunks
+from shared.adapters.cosmos.conversations import CosmosConversationItems
 from shared.adapters.cosmos.keys import CosmosKeyIndex
 from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.ports.chunks import Chunk
+from shared.ports.conversations import ConversationItem
 from shared.ports.keys import KeyPlace
 from shared.ports.records import DocumentRecord
 from tests.contracts.stores import AT, chunk, document_record, event
@@ -26,6 +28,7 @@ DOCUMENT = 100
 CHUNKS = 1000
 """Chunks of the store that is searched."""
 
+_ITEMS = [ConversationItem(str(number), "x" * 1000) for number in range(20)]
 _ANSWER = b'"' + b"x" * 2000 + b'"'
 
 _HEAD = f"""# What the store's operations cost
@@ -78,6 +81,7 @@ class Measures:
         self.documents = CosmosRecords(account, DocumentRecord)
         self.keys = CosmosKeyIndex(account)
         self.answers = CosmosAnswerCache(account)
+        self.items = CosmosConversationItems(account)
         self.ledger = CosmosUsageLedger(account)
         self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
         self.etag = ""
@@ -105,6 +109,15 @@ class Measures:
             Row("API key: remove", "1 batch", lambda: self.keys.remove("hmac")),
             Row("cached answer of 2 KB: keep", "1 batch", lambda: self.answers.put("t", "s", "k", _ANSWER, ttl_s=60)),
             Row("cached answer of 2 KB: find", "1 point read", lambda: self.answers.get("t", "s", "k")),
+            Row("conversation: open", "1 batch", lambda: self.items.open("t", "c")),
+            Row(
+                "conversation: append 20 items of 1 KB", "1 read, 1 batch", lambda: self.items.append("t", "c", _ITEMS)
+            ),
+            Row("conversation: the first page of 20", "1 query", lambda: self.items.list("t", "c")),
+            Row("conversation: the next page of 20", "1 read, 1 query", lambda: self.items.list("t", "c", after="19")),
+            Row("conversation: an item", "1 point read", lambda: self.items.get("t", "c", "7")),
+            Row("conversation: delete an item", "1 batch", lambda: self.items.remove("t", "c", "7")),
+            Row("conversation: wipe those 20", "batches of 100", lambda: self.items.wipe("t", "c", limit=1000)),
             Row("usage: first event of an hour", "2 batches", lambda: self.ledger.record(event("1"))),
             Row("usage: event", "1 batch", lambda: self.ledger.record(event("2"))),
             Row("usage: duplicate", "1 batch", lambda: self.ledger.record(event("2"))),

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from shared.adapters.cosmos import cache, chunks, records, search, usage
+from shared.adapters.cosmos import cache, chunks, conversations, records, search, usage
 from shared.adapters.cosmos.filters import Condition
 from shared.adapters.cosmos.visibility import State
 from shared.ports.filters import Combined, OneOf, Ordered
@@ -46,6 +46,8 @@ TEMPLATES = [
     chunks._ALL_BUT_LIVE,
     chunks._OF_KIND,
     cache._GET,
+    conversations._LIST.format(limit=3, direction="DESC"),
+    conversations._EVERY.format(limit=3),
     usage._BY_HOUR,
     usage._BY_MINUTE,
     *(

@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "create_vector_store_file_batch": {"file_ids": ["{file_id}"]},
     "create_vector_store": {"file_ids": ["{file_id}"]},
     "complete_upload": {"part_ids": ["part_1"]},
+    "update_conversation": {"metadata": {"a": "b"}},
     "update_project_policy": {},
     "update_admin_api_key": {"name": "new"},
     "create_chat_completion": {
@@ -103,6 +104,7 @@ async def _made(deck: Deck, owner: str) -> dict[str, str]:
     store = await client.vector_stores.create(name="secret")
     batch = await client.vector_stores.file_batches.create(store.id, file_ids=[file.id])
     upload = await client.uploads.create(bytes=3, filename="b.txt", mime_type="text/plain", purpose="assistants")
+    conversation = await client.conversations.create()
     async with deck.http(f"{owner}-admin") as http:
         key = (await http.post("/v1/organization/admin_api_keys", json={"name": "theirs"})).json()
     return {
@@ -110,6 +112,7 @@ async def _made(deck: Deck, owner: str) -> dict[str, str]:
         "file_id": file.id,
         "batch_id": batch.id,
         "upload_id": upload.id,
+        "conversation_id": conversation.id,
         "key_id": key["id"],
         "project_id": owner,
     }

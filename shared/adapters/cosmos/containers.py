@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-RECORDS, CHUNKS, USAGE, LIMITS, API_KEYS, CACHE = "records", "chunks", "usage", "limits", "api_keys", "cache"
+RECORDS, CONVERSATIONS, CHUNKS, USAGE = "records", "conversations", "chunks", "usage"
+LIMITS, API_KEYS, CACHE = "limits", "api_keys", "cache"
 
 EVENT_TTL_S = 40 * 86400
 """Longer than a message may wait in a queue and be replayed from poison, so that a replay still meets its event."""
@@ -59,6 +60,7 @@ def _embedding(dimensions: int) -> Mapping[str, Any]:
 
 CONTAINERS = (
     Container(RECORDS, "/tenant", ("/type/?", "/key/?", "/created_at/?", "/record/store_id/?", "/record/state/?")),
+    Container(CONVERSATIONS, "/pk", ("/seq/?",), default_ttl_s=_KEEP_UNLESS_TOLD),
     Container(
         CHUNKS,
         "/pk",

@@ -136,6 +136,18 @@ CREATE INDEX cached_answers_by_expiry ON cached_answers (expires_s);
 # Every event about a blob asks which documents stand for its file: by a scan, n documents took n * n steps to index.
 _BY_FILE = "CREATE INDEX records_by_file ON records (body -> 'file_id');"
 
+# `next` is the place of the item that comes next; an item without a body was deleted, and keeps its place.
+_CONVERSATIONS = """
+CREATE TABLE conversations (
+  tenant TEXT NOT NULL, id TEXT NOT NULL, next INTEGER NOT NULL, closed INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE conversation_items (
+  tenant TEXT NOT NULL, conversation TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, body TEXT,
+  PRIMARY KEY (tenant, conversation, seq), UNIQUE (tenant, conversation, id)
+) STRICT;
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
 _STEPS: Sequence[Step] = (
@@ -147,6 +159,7 @@ _STEPS: Sequence[Step] = (
     _API_KEYS,
     _ANSWERS,
     _BY_FILE,
+    _CONVERSATIONS,
 )
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 
