@@ -1,6 +1,6 @@
 """Which models there are."""
 
-from shared.gateway.catalogue import Catalogue
+from shared.gateway.catalogue import Catalogue, Model
 from shared.wire.models import ModelList, ModelObject
 
 
@@ -9,8 +9,12 @@ class ModelAnswers:
         self._catalogue = catalogue
 
     def all(self) -> ModelList:
-        return ModelList(data=[ModelObject(id=model.name) for model in self._catalogue.all()])
+        return ModelList(data=[_shown(model) for model in self._catalogue.all()])
 
     def get(self, name: str) -> ModelObject:
         """Raise ModelNotFoundError."""
-        return ModelObject(id=self._catalogue.get(name).name)
+        return _shown(self._catalogue.get(name))
+
+
+def _shown(model: Model) -> ModelObject:
+    return ModelObject(id=model.name, kind=model.kind)

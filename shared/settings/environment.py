@@ -10,6 +10,9 @@ PREFIX = "FLIGHTDECK_"
 STORAGE = "AzureWebJobsStorage"
 """The host's own connection, which is ours too."""
 
+OF_CLIENTS = frozenset({PREFIX + "URL", PREFIX + "API_KEY"})
+"""What the command line reads, and a shell that starts local mode may have set: no settings."""
+
 RECONCILE_SCHEDULE = "0 17 * * * *"
 
 

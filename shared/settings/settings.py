@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter, ValidationError, model_validator
 
 from shared.settings.catalogue import EntraSettings, LimitSettings, ModelSettings
-from shared.settings.environment import PREFIX, RECONCILE_SCHEDULE, STORAGE, ConfigurationError
+from shared.settings.environment import OF_CLIENTS, PREFIX, RECONCILE_SCHEDULE, STORAGE, ConfigurationError
 
 
 class Settings(BaseModel):
@@ -123,7 +123,8 @@ class Settings(BaseModel):
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check all settings. Raise ConfigurationError that names the setting that is wrong."""
         environ = os.environ if environ is None else environ
-        found: dict[str, str] = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX)}
+        names = {name for name in environ if name.startswith(PREFIX)} - OF_CLIENTS
+        found: dict[str, str] = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k in names}
         ours = {name for name, field in cls.model_fields.items() if field.alias is None}
         if unknown := sorted(found.keys() - ours):
             raise ConfigurationError(f"Unknown setting {PREFIX + unknown[0].upper()!r}.")

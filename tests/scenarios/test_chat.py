@@ -63,7 +63,8 @@ async def test_embeddings_are_the_same_in_base64_and_in_numbers(deck: Deck) -> N
 
 
 async def test_the_models_of_the_catalogue_are_listed(deck: Deck) -> None:
-    assert {model.id async for model in deck.client().models.list()} == {"chat", "embedding", "down"}
+    listed = {model.id: model.model_extra async for model in deck.client().models.list()}
+    assert listed == {"chat": {"kind": "chat"}, "embedding": {"kind": "embedding"}, "down": {"kind": "chat"}}
     assert (await deck.client().models.retrieve("chat")).id == "chat"
     with pytest.raises(openai.NotFoundError, match="'nope'"):
         await deck.client().models.retrieve("nope")

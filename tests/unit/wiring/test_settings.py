@@ -29,6 +29,10 @@ def test_settings_come_from_the_environment_with_their_defaults() -> None:
     assert settings.storage_connection == "UseDevelopmentStorage=true"
 
 
+def test_what_the_command_line_reads_in_the_same_shell_is_no_unknown_setting() -> None:
+    assert Settings.load(GOOD | {"FLIGHTDECK_URL": "https://x", "FLIGHTDECK_API_KEY": "fd_x"}) == Settings.load(GOOD)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
