@@ -17,13 +17,16 @@ TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(INSIDE) && $(BIN)cove
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
-.PHONY: run test soak conformance host-parity check bench services lock package clean setup
+.PHONY: run cli test soak conformance host-parity check bench services lock package clean setup
 
 run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
 	@$(BIN)python -m local $(ARGS)
 
 services: setup $(MODELS)/.ready ## what `func start` needs beside it
 	@$(BIN)python -m local --services $(ARGS)
+
+cli: .venv/.ready ## the command line: make cli ARGS="doctor"
+	@$(BIN)python -m cli $(ARGS)
 
 test: setup $(MODELS)/.ready ## every test that needs no cloud
 	@$(BIN)coverage erase

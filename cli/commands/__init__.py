@@ -1,0 +1,1 @@
+"""The commands, a module for each subject. Each asks the server and prints; none decides anything."""

@@ -1,0 +1,29 @@
+"""OpenAI's own package, as any client has it. It takes over a second to load: only chat and uploads do."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import openai
+
+from cli.api import TIMEOUT_S, refusal, unreachable
+from cli.connection import Connection
+from cli.failures import CommandError, UnreachableError
+
+
+def client(connection: Connection) -> openai.OpenAI:
+    return openai.OpenAI(base_url=connection.api, api_key=connection.secret, timeout=TIMEOUT_S)
+
+
+@contextmanager
+def failures(connection: Connection) -> Generator[None]:
+    """The package's exceptions as ours."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise refusal(error.status_code, {"error": error.body}, error.response.headers, connection) from error
+    except openai.APITimeoutError as error:
+        raise UnreachableError(f"{connection.url} did not answer within {TIMEOUT_S} s.") from error
+    except openai.APIConnectionError as error:
+        raise UnreachableError(unreachable(connection, error.__cause__ or error)) from error
+    except openai.APIError as error:  # what a stream says in its midst
+        raise CommandError(error.message) from error
