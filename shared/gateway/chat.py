@@ -18,6 +18,7 @@ from shared.gateway.relay import Opening, StreamRelay, abandon
 from shared.gateway.routing import Routed, Turn
 from shared.ports.keys import Caller
 from shared.ports.models import Deployment
+from shared.ports.usage import Source
 from shared.wire.cache import DEFAULT, CacheWish
 from shared.wire.replies import Relayed, Streamed
 
@@ -44,6 +45,7 @@ class ChatCall:
     output_tokens: int | None = None
     wish: CacheWish = DEFAULT
     retrieval: Retrieval | None = None
+    source: Source = "api"
 
 
 class ChatGateway:
@@ -137,7 +139,7 @@ class ChatGateway:
             model,
             deployment,
             operation="completions",
-            source="api",
+            source=call.source,
             body=body,
             output_tokens=call.output_tokens or _DEFAULT_OUTPUT_TOKENS,
             stream=stream,

@@ -75,6 +75,12 @@ class Embeddings:
     tokens: int
 
 
+class Rewriter(Protocol):
+    async def rewrite(self, caller: Caller, queries: Sequence[str]) -> Sequence[str]:
+        """One query for each, in order: as it was where none better was to be had. Raises nothing for that."""
+        ...
+
+
 class Embedder(Protocol):
     async def embed(self, caller: Caller, texts: Sequence[str], *, source: Source) -> Embeddings:
         """One vector of unit length for each text, in order. Raises CapacityError, UpstreamError."""

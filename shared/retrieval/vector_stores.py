@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
+from shared.ports.models import Rewriter
 from shared.ports.records import DocumentRecord, Records, VectorStoreRecord, document_id
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.filters import filter_of
@@ -39,6 +40,7 @@ class VectorStores:
     attachments: Attachments
     searcher: Search
     clock: Clock
+    rewriter: Rewriter | None = None
 
     async def create(self, caller: Caller, body: VectorStoreBody) -> VectorStoreObject:
         """With a name that no store has yet, it is also fed by the folder of that name. Raise NotFoundError for a
@@ -92,18 +94,22 @@ class VectorStores:
         return Deleted(id=store_id, object="vector_store.deleted")
 
     async def search(self, caller: Caller, store_id: str, body: SearchBody) -> SearchPage:
+        """A query that is to be rewritten is searched as it was, too: a poor rewrite costs little then."""
+        queries = body.queries
+        if body.rewrite_query and self.rewriter is not None:
+            queries = tuple(dict.fromkeys((*queries, *await self.rewriter.rewrite(caller, queries))))
         ranking = body.ranking_options or RankingOptions()
         found = await self.searcher.search(
             caller,
             [store_id],
-            body.queries,
+            queries,
             limit=body.max_num_results,
             score_threshold=ranking.score_threshold,
             filters=None if body.filters is None else filter_of(body.filters),
             weights=_weights(ranking.hybrid_search),
         )
         results = await asyncio.gather(*(self._result(caller, passage) for passage in found))
-        return SearchPage(search_query=list(body.queries), data=results)
+        return SearchPage(search_query=list(queries), data=results)
 
     async def _result(self, caller: Caller, passage: Passage) -> SearchResult:
         try:

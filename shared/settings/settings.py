@@ -30,6 +30,9 @@ class Settings(BaseModel):
         default=3600, ge=0, le=30 * 86400, description="how long an answer is kept to be given again; 0: none is kept"
     )
     cache_max_bytes: int = Field(default=256_000, gt=0, le=1_500_000, description="a longer answer is not kept")
+    rewrite_model: str | None = Field(
+        default=None, description="which chat model writes queries anew for `rewrite_query`; default: the first"
+    )
     embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
     embedding_model_next: str | None = Field(
         default=None,

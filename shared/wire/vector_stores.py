@@ -251,7 +251,7 @@ class RankingOptions(Shape):
 
 
 class SearchBody(Shape):
-    """A search. `rewrite_query` is accepted: queries are searched as they are."""
+    """A search. With `rewrite_query` a chat model writes each query anew, and both are searched."""
 
     model_config = ConfigDict(frozen=True)
 

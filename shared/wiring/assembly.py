@@ -17,6 +17,7 @@ from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.knowledge import Knowledge
 from shared.answers.mcp import McpServer
 from shared.answers.models import ModelAnswers
+from shared.answers.rewriting import QueryRewriter
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
 from shared.gateway.cached import CachedChat, CacheRules
@@ -72,12 +73,14 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         router, Limiter(stores.rates, clock, _limits(settings)), tenancy.policies, Budgets(stores.ledger, clock)
     )
     rules = CacheRules(settings.cache_ttl_s, settings.cache_max_bytes)
-    chat = CachedChat(ChatGateway(catalogue, dispatcher, upstreams), catalogue, stores.answers, upstreams, rules)
+    chat_gateway = ChatGateway(catalogue, dispatcher, upstreams)
+    chat = CachedChat(chat_gateway, catalogue, stores.answers, upstreams, rules)
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractor(reading)
-    retrieval = open_retrieval(stores, Storage(queues, blobs), Indexing(indexes, extractor, settings.lease_s), clock)
+    indexing = Indexing(indexes, extractor, settings.lease_s)
+    retrieval = open_retrieval(stores, Storage(queues, blobs), indexing, _rewriter(settings, chat_gateway), clock)
 
     async def close() -> None:
         await chat.drain()
@@ -123,6 +126,14 @@ def _account(settings: Settings) -> StorageAccount:
         return StorageAccount.at(settings.storage_blobs_url or "", settings.storage_queues_url or "")
     except ValueError as error:
         raise ConfigurationError(f"AzureWebJobsStorage is wrong: {error}") from error
+
+
+def _rewriter(settings: Settings, gateway: ChatGateway) -> QueryRewriter | None:
+    chat_models = [name for name, model in settings.models.items() if model.kind == "chat"]
+    name = settings.rewrite_model or next(iter(chat_models), None)
+    if name is not None and name not in chat_models:
+        raise ConfigurationError(f"FLIGHTDECK_REWRITE_MODEL is {name!r}; it must name one of {sorted(chat_models)}.")
+    return QueryRewriter(gateway, name) if name else None
 
 
 def _limits(settings: Settings) -> tuple[Limit, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.ports.blobs import Blobs
 from shared.ports.clock import Clock
+from shared.ports.models import Rewriter
 from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
@@ -56,7 +57,9 @@ class Indexing:
     lease_s: float
 
 
-def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: Clock) -> Retrieval:
+def open_retrieval(
+    stores: Stores, storage: Storage, indexing: Indexing, rewriter: Rewriter | None, clock: Clock
+) -> Retrieval:
     indexes, documents, blobs, queues = indexing.indexes, stores.documents, storage.blobs, storage.queues
     chunks = indexes.chunks
     tenants = Tenants(stores.tenants)
@@ -80,7 +83,7 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, clock: 
     return Retrieval(
         files=files,
         uploads=uploads,
-        vector_stores=VectorStores(lifetimes, documents, folders, attachments, indexes.search, clock),
+        vector_stores=VectorStores(lifetimes, documents, folders, attachments, indexes.search, clock, rewriter),
         attachments=attachments,
         file_batches=FileBatches(stores.file_batches, documents, attachments, clock),
         indexer=Indexer(documents, blobs, queues, folders, reconciler),

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from tests.scenarios.deck import Deck, eventually
+from tests.upstream import Step
 
 PARAGRAPHS = "\n\n".join(f"Paragraph {n} tells that the {n}th pipe is {n * 7} metres long." for n in range(60)).encode()
 
@@ -67,3 +68,25 @@ async def test_a_store_is_changed_and_an_unknown_one_is_not_found(deck: Deck) ->
     assert (changed.name, changed.metadata, changed.expires_after.days) == ("after", {"a": "b"}, 1)
     with pytest.raises(openai.NotFoundError):
         await deck.client("other").vector_stores.update(store.id, name="mine")
+
+
+async def test_a_query_is_rewritten_by_a_model_and_searched_both_ways(deck: Deck) -> None:
+    client = deck.client()
+    store = await client.vector_stores.create(name="rewritten")
+    file = await client.vector_stores.files.upload_and_poll(
+        vector_store_id=store.id, file=("gates.txt", b"The colour of gate 7 is heliotrope."), poll_interval_ms=100
+    )
+    assert file.status == "completed"
+    question = "Say, which paint did they put on number seven?"
+    deck.upstream.script(
+        "chat", Step(text='\n"colour gate 7"\nBecause that is what it says.'), Step(status=503, times=9)
+    )
+    page = await client.vector_stores.search(store.id, query=question, rewrite_query=True)
+    assert page.search_query == [question, "colour gate 7"]  # pyright: ignore[reportAttributeAccessIssue] -- OpenAI's answer has it, the SDK's page does not
+    assert [hit.content[0].text for hit in page.data] == ["The colour of gate 7 is heliotrope."]
+    (asked,) = deck.upstream.journal.of("chat")
+    assert asked.body["messages"][-1] == {"role": "user", "content": question}
+    # A model that refuses costs the rewrite, not the search.
+    page = await client.vector_stores.search(store.id, query=question, rewrite_query=True)
+    assert page.search_query == [question]  # pyright: ignore[reportAttributeAccessIssue] -- as above
+    assert len(page.data) == 1

@@ -22,6 +22,7 @@ async def test_the_platform_is_assembled_without_opening_anything(tmp_path: obje
         ({"AzureWebJobsStorage": "nonsense"}, "AzureWebJobsStorage is wrong"),
         ({"FLIGHTDECK_MODELS": json.dumps({"chat": CHAT})}, "FLIGHTDECK_EMBEDDING_MODEL is None"),
         ({"FLIGHTDECK_EMBEDDING_MODEL": "other"}, "must name one of .'embedding'."),
+        ({"FLIGHTDECK_REWRITE_MODEL": "embedding"}, "FLIGHTDECK_REWRITE_MODEL is 'embedding'; .* of .'chat'."),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, str], said: str) -> None:
