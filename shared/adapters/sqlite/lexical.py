@@ -24,6 +24,8 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]+")
 
 def indexed(text: str) -> str:
     """The text with runs of unspaced scripts cut up. Every character begins a term, so one alone is found by prefix."""
+    if text.isascii():
+        return text
     return _UNSPACED_RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", _normal(text))
 
 

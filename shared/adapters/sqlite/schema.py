@@ -148,6 +148,21 @@ CREATE TABLE conversation_items (
 ) STRICT;
 """
 
+# Nobody sees a vector before its generation is published, and publishing counts: each for itself took a third longer.
+_COUNTED_WHERE_SEEN = """
+DROP TRIGGER vector_added;
+CREATE TRIGGER vector_added AFTER INSERT ON vectors
+WHEN (SELECT visible FROM generations WHERE version = NEW.version) BEGIN
+  UPDATE partitions SET changes = changes + 1 WHERE pk = NEW.pk;
+  UPDATE generations SET stamp = (SELECT changes FROM partitions WHERE pk = NEW.pk) WHERE version = NEW.version;
+END;
+DROP TRIGGER visibility_changed;
+CREATE TRIGGER visibility_changed AFTER UPDATE OF visible ON generations BEGIN
+  UPDATE partitions SET changes = changes + 1 WHERE pk = NEW.pk;
+  UPDATE generations SET stamp = (SELECT changes FROM partitions WHERE pk = NEW.pk) WHERE version = NEW.version;
+END;
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
 _STEPS: Sequence[Step] = (
@@ -160,6 +175,7 @@ _STEPS: Sequence[Step] = (
     _ANSWERS,
     _BY_FILE,
     _CONVERSATIONS,
+    _COUNTED_WHERE_SEEN,
 )
 """The first makes the tables of version 1, the second those of version 2 out of them, and so on."""
 

@@ -3,10 +3,25 @@
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.errors import InvalidRequestError
 
 _INT8_MAX = 127
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    exact: bytes
+    scannable: bytes
+
+
+def packed(vectors: Sequence[Sequence[float]], dimensions: int) -> list[Packed]:
+    """Both forms of each, made of all at once: one by one takes four times as long. Raise as `exact`."""
+    embeddings = [exact(vector, dimensions) for vector in vectors]
+    small = _scannable(b"".join(embeddings), dimensions)
+    return [Packed(embedding, direction) for embedding, direction in zip(embeddings, small, strict=True)]
 
 
 def exact(vector: Sequence[float], dimensions: int) -> bytes:
@@ -22,11 +37,17 @@ def exact(vector: Sequence[float], dimensions: int) -> bytes:
 
 def scannable(embedding: bytes) -> bytes:
     """The direction of an exact embedding in 8-bit integers, all of one length, so that near means alike."""
+    return _scannable(embedding, len(embedding) // _FLOAT_BYTES)[0]
+
+
+def _scannable(embeddings: bytes, dimensions: int) -> list[bytes]:
     import numpy as np  # a tenth of the time of plain Python, which is a quarter of what a chunk takes
 
-    floats = np.frombuffer(embedding, np.float32).astype(np.float64)
-    length = math.sqrt(floats @ floats) or 1.0
-    return np.rint(floats * (_INT8_MAX / length)).astype(np.int8).tobytes()
+    floats = np.frombuffer(embeddings, np.float32).reshape(-1, dimensions).astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", floats, floats))
+    lengths[lengths == 0] = 1.0
+    small = np.rint(floats * (_INT8_MAX / lengths)[:, None]).astype(np.int8)
+    return [row.tobytes() for row in small]
 
 
 def numbers(embedding: bytes) -> tuple[float, ...]:
