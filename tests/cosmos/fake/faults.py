@@ -2,11 +2,15 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.cosmos.fake.answers import RefusalError
+
+_MOST_STRIKES = 5
+"""Of requests that look the same: where many come at once, none is struck as often as it is tried."""
 
 READS = frozenset({"read", "query"})
 
@@ -82,6 +86,7 @@ class Faults:
     _script: list[tuple[Fault, Callable[[Request], bool]]] = field(default_factory=list[Any])
     _storm: tuple[Fault, ...] = ()
     _weathered: set[str] = field(default_factory=set[str])
+    _struck: Counter[str] = field(default_factory=Counter[str])
     _count: int = 0
     _holds: list[Hold] = field(default_factory=list[Hold])
 
@@ -122,6 +127,9 @@ class Faults:
         if mark in self._weathered:
             self._weathered.remove(mark)
             return None
+        if self._struck[mark] >= _MOST_STRIKES:
+            return None
         self._weathered.add(mark)
+        self._struck[mark] += 1
         self._count += 1
         return suiting[self._count % len(suiting)]
