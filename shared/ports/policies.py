@@ -9,7 +9,7 @@ class PolicyRecord:
     """A tenant's policy; its `id` is the tenant's name. None is no limit.
 
     `requests` and `tokens` are a minute's, of all models and keys together; `budget_microusd` a month's (UTC) in
-    millionths of a US dollar.
+    millionths of a US dollar; `storage_bytes` is what its files may have together.
     """
 
     id: str
@@ -17,6 +17,7 @@ class PolicyRecord:
     requests: int | None = None
     tokens: int | None = None
     budget_microusd: int | None = None
+    storage_bytes: int | None = None
 
 
 def unrestricted(tenant: str) -> PolicyRecord:

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.errors import NotFoundError
+from shared.errors import NotFoundError, QuotaError
 from shared.ports.blobs import FILES, BlobProperties, Blobs
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
-from shared.ports.records import FileRecord, Records
+from shared.ports.records import FileRecord
+from shared.ports.sizes import SizedRecords
 from shared.retrieval.access import is_expired
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.blob_names import plain_filename, upload_name
 from shared.retrieval.listing import page_of, route_of
 from shared.retrieval.objects import file_object, list_page
 from shared.retrieval.ranges import asked_range
+from shared.retrieval.room import Room
 from shared.retrieval.tenants import Tenants
 from shared.wire.files import FileForm, FileObject, FileQuery
 from shared.wire.lists import Deleted, ListPage
@@ -23,13 +25,16 @@ from shared.wire.replies import Download
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    files: Records[FileRecord]
+    files: SizedRecords[FileRecord]
     blobs: Blobs
+    room: Room
     attachments: Attachments
     tenants: Tenants
     clock: Clock
 
     async def create(self, caller: Caller, form: FileForm) -> FileObject:
+        """Raise QuotaError, and keep nothing, for a file that the tenant has no room for."""
+        most_bytes = await self.room.most(caller.tenant, form.file.size_bytes)
         expiry = form.expires_after
         if expiry is not None:
             await self.tenants.enter(caller.tenant)  # or no timer would come by
@@ -47,7 +52,11 @@ class Files:
             blob_name=name,
             expires_at=None if expiry is None else self.clock.now() + timedelta(seconds=expiry.seconds),
         )
-        return file_object((await self.files.create(record)).value)
+        try:
+            return file_object((await self.files.create(record, most_bytes=most_bytes)).value)
+        except QuotaError:  # others were faster
+            await self.blobs.delete(FILES, name)
+            raise
 
     async def list(self, caller: Caller, query: FileQuery) -> ListPage[FileObject]:
         """Without those that the caller may not read: a page may be short, but is empty only where the list ends."""

@@ -18,10 +18,12 @@ from shared.ports.blobs import BLOCK_BYTES, FILES, Blobs
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.records import FileRecord, Records, Stored, UploadPartRecord, UploadRecord
+from shared.ports.sizes import SizedRecords
 from shared.retrieval.blob_names import plain_filename, upload_name
 from shared.retrieval.first_sight import ensure
 from shared.retrieval.listing import Walk, walk
 from shared.retrieval.objects import file_object
+from shared.retrieval.room import Room
 from shared.retrieval.tenants import Tenants
 from shared.wire.files import MAX_PART_BYTES, CompletionBody, PartForm, UploadBody, UploadObject, UploadPart
 
@@ -32,13 +34,17 @@ _AT_ONCE = 8
 @dataclass(frozen=True, slots=True)
 class Uploads:
     uploads: Records[UploadRecord]
-    parts: Records[UploadPartRecord]
-    files: Records[FileRecord]
+    parts: SizedRecords[UploadPartRecord]
+    files: SizedRecords[FileRecord]
     blobs: Blobs
+    room: Room
     tenants: Tenants
     clock: Clock
 
     async def create(self, caller: Caller, body: UploadBody) -> UploadObject:
+        """Raise QuotaError for a file that the tenant has no room for now. Nothing is held for it: its parts are
+        counted as they come."""
+        await self.room.most(caller.tenant, body.bytes)
         await self.tenants.enter(caller.tenant)
         now = self.clock.now()
         record = UploadRecord(
@@ -56,12 +62,14 @@ class Uploads:
         return self._object((await self.uploads.create(record)).value)
 
     async def add(self, caller: Caller, upload_id: str, form: PartForm) -> UploadPart:
-        """A part is there once this returns; what a crash cut off is as if it had never come."""
+        """A part is there once this returns; what a crash cut off is as if it had never come. Raise QuotaError when
+        the tenant has no room for it."""
         upload = (await self._pending(caller, upload_id)).value
         size = form.data.size_bytes
         if not size or size > min(MAX_PART_BYTES, upload.size_bytes):
             message = f"The part has {size} bytes; 1 to {min(MAX_PART_BYTES, upload.size_bytes)} are allowed."
             raise TooLargeError(message, param="data") if size else InvalidRequestError(message, param="data")
+        most_bytes = await self.room.most(caller.tenant, size)
         part = UploadPartRecord(
             id=self.clock.new_id("part_"),
             tenant=caller.tenant,
@@ -71,7 +79,7 @@ class Uploads:
             created_at=self.clock.now(),
         )
         await self._stage(upload, part, form.data.file)
-        await self.parts.create(part)
+        await self.parts.create(part, most_bytes=most_bytes)
         return UploadPart(id=part.id, created_at=int(part.created_at.timestamp()), upload_id=upload_id)
 
     async def complete(self, caller: Caller, upload_id: str, body: CompletionBody) -> UploadObject:
@@ -87,7 +95,13 @@ class Uploads:
         stored = await self._pending(caller, upload_id)
         if stored.value.part_ids not in ((), order):
             raise ConflictError(f"Upload {upload_id!r} is being completed from other parts.", param="part_ids")
-        parts = await self._parts(stored.value, order)
+        try:
+            parts = await self._parts(stored.value, order)
+        except NotFoundError:
+            upload = (await self._get(caller, upload_id)).value
+            if upload.status == "completed" and upload.part_ids == order:
+                return await self._completed(upload)  # by another call at once, which let go of the parts
+            raise
         stored = await self._write(stored, replace(stored.value, part_ids=order))
         blocks = [block for part in parts for block in _blocks(part)]
         name = upload_name(upload.tenant, upload.file_id)
@@ -98,6 +112,7 @@ class Uploads:
             raise InvalidRequestError(message, param="md5", code="checksum_mismatch")
         await ensure(self.files, self._file(upload))
         stored = await self._write(stored, replace(stored.value, status="completed"))
+        await self._forget_parts(stored.value)  # or their bytes would count beside the file's
         return await self._completed(stored.value)
 
     async def cancel(self, caller: Caller, upload_id: str) -> UploadObject:
@@ -112,8 +127,7 @@ class Uploads:
             name = upload_name(upload.tenant, upload.file_id)
             await self.blobs.upload(FILES, name, BytesIO())  # it drops the blocks, which a deletion would not
             await self.blobs.delete(FILES, name)
-        async for stored in walk(self.parts, upload.tenant, Walk({"upload_id": upload.id})):
-            await self.parts.delete(upload.tenant, stored.value.id)
+        await self._forget_parts(upload)
 
     def is_over(self, upload: UploadRecord) -> bool:
         return upload.expires_at <= self.clock.now()
@@ -122,6 +136,13 @@ class Uploads:
         """Of one whose time is over nothing stays but the file that was made."""
         await self.clear(upload)
         await self.uploads.delete(upload.tenant, upload.id)
+
+    async def _forget_parts(self, upload: UploadRecord) -> None:
+        async for stored in walk(self.parts, upload.tenant, Walk({"upload_id": upload.id})):
+            try:
+                await self.parts.delete(upload.tenant, stored.value.id)
+            except NotFoundError:
+                continue  # by another call at once
 
     async def _get(self, caller: Caller, upload_id: str) -> Stored[UploadRecord]:
         try:

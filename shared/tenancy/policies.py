@@ -8,6 +8,7 @@ from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.policies import PolicyRecord, unrestricted
 from shared.ports.records import Records
+from shared.ports.sizes import StoredBytes
 from shared.tenancy.audit import AuditLog
 from shared.tenancy.remembered import Remembered
 from shared.wire.policies import PolicyChange, PolicyObject
@@ -50,14 +51,16 @@ class PolicyAdministration:
     that bind them. Another tenant is a missing one to whoever is no operator."""
 
     records: Records[PolicyRecord]
+    stored: StoredBytes
     audit: AuditLog
 
     async def retrieve(self, caller: Caller, tenant: str) -> PolicyObject:
         _require_sight(caller, tenant)
         try:
-            return _object((await self.records.get(tenant, tenant)).value)
+            policy = (await self.records.get(tenant, tenant)).value
         except NotFoundError:
-            return _object(unrestricted(tenant))
+            policy = unrestricted(tenant)
+        return await self._object(policy)
 
     async def change(self, caller: Caller, tenant: str, change: PolicyChange) -> PolicyObject:
         """Raise ConflictError when others change it all the time."""
@@ -67,7 +70,7 @@ class PolicyAdministration:
         await self.audit.note(caller, "project.updated", unrestricted(tenant), **asked)
         for _ in range(_ROUNDS):
             try:
-                return _object(await self._write(tenant, asked))
+                return await self._object(await self._write(tenant, asked))
             except (ConflictError, PreconditionFailedError):
                 continue
         raise ConflictError(f"The policy of {tenant!r} is changed by too many at once.")
@@ -78,6 +81,17 @@ class PolicyAdministration:
         except NotFoundError:
             return (await self.records.create(_changed(unrestricted(tenant), asked))).value
         return (await self.records.replace(_changed(stored.value, asked), if_match=stored.etag)).value
+
+    async def _object(self, policy: PolicyRecord) -> PolicyObject:
+        budget = policy.budget_microusd
+        return PolicyObject(
+            project_id=policy.tenant,
+            max_requests_per_1_minute=policy.requests,
+            max_tokens_per_1_minute=policy.tokens,
+            monthly_budget_usd=None if budget is None else budget / _MICRO,
+            max_storage_bytes=policy.storage_bytes,
+            used_storage_bytes=await self.stored.used(policy.tenant),
+        )
 
 
 def _require_sight(caller: Caller, tenant: str) -> None:
@@ -92,19 +106,10 @@ def _fields(change: PolicyChange) -> dict[str, int | None]:
         "max_requests_per_1_minute": ("requests", change.max_requests_per_1_minute),
         "max_tokens_per_1_minute": ("tokens", change.max_tokens_per_1_minute),
         "monthly_budget_usd": ("budget_microusd", None if usd is None else round(usd * _MICRO)),
+        "max_storage_bytes": ("storage_bytes", change.max_storage_bytes),
     }
     return dict(pair for given, pair in values.items() if given in change.model_fields_set)
 
 
 def _changed(policy: PolicyRecord, asked: dict[str, int | None]) -> PolicyRecord:
     return replace(policy, **asked)
-
-
-def _object(policy: PolicyRecord) -> PolicyObject:
-    budget = policy.budget_microusd
-    return PolicyObject(
-        project_id=policy.tenant,
-        max_requests_per_1_minute=policy.requests,
-        max_tokens_per_1_minute=policy.tokens,
-        monthly_budget_usd=None if budget is None else budget / _MICRO,
-    )

@@ -19,6 +19,7 @@ class PolicyChange(Shape):
     max_requests_per_1_minute: PerMinute | None = None
     max_tokens_per_1_minute: PerMinute | None = None
     monthly_budget_usd: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)] | None = None
+    max_storage_bytes: Annotated[int, Field(ge=0, le=2**50)] | None = None
 
 
 class PolicyObject(Shape):
@@ -27,3 +28,5 @@ class PolicyObject(Shape):
     max_requests_per_1_minute: int | None
     max_tokens_per_1_minute: int | None
     monthly_budget_usd: float | None
+    max_storage_bytes: int | None
+    used_storage_bytes: int

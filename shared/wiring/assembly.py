@@ -43,7 +43,7 @@ from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
 from shared.wiring.probes import probes
-from shared.wiring.retrieval import Indexing, Storage, open_retrieval
+from shared.wiring.retrieval import Indexing, Outside, Storage, open_retrieval
 from shared.wiring.stores import open_stores
 
 
@@ -80,7 +80,8 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractor(reading)
     indexing = Indexing(indexes, extractor, settings.lease_s)
-    retrieval = open_retrieval(stores, Storage(queues, blobs), indexing, _rewriter(settings, chat_gateway), clock)
+    outside = Outside(tenancy.policies, _rewriter(settings, chat_gateway), clock)
+    retrieval = open_retrieval(stores, Storage(queues, blobs), indexing, outside)
 
     async def close() -> None:
         await chat.drain()

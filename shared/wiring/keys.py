@@ -47,7 +47,7 @@ def open_tenancy(settings: Settings, stores: Stores, pool: HttpPool, clock: Cloc
         administration=KeyAdministration(stores.keys, stores.key_index, audit, pepper, clock),
         audit=audit,
         policies=RememberedPolicies(stores.policies, clock, ttl_s=settings.key_cache_s),
-        policy_administration=PolicyAdministration(stores.policies, audit),
+        policy_administration=PolicyAdministration(stores.policies, stores.stored_bytes, audit),
         close=close,
     )
 

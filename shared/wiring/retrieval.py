@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.ports.blobs import Blobs
 from shared.ports.clock import Clock
 from shared.ports.models import Rewriter
+from shared.ports.policies import Policies
 from shared.ports.queues import Queues
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
@@ -23,6 +24,7 @@ from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
+from shared.retrieval.room import Room
 from shared.retrieval.rounds import Rounds
 from shared.retrieval.tenants import Tenants
 from shared.retrieval.uploads import Uploads
@@ -57,9 +59,17 @@ class Indexing:
     lease_s: float
 
 
-def open_retrieval(
-    stores: Stores, storage: Storage, indexing: Indexing, rewriter: Rewriter | None, clock: Clock
-) -> Retrieval:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What retrieval needs of the platform's other halves."""
+
+    policies: Policies
+    rewriter: Rewriter | None
+    clock: Clock
+
+
+def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, outside: Outside) -> Retrieval:
+    policies, rewriter, clock = outside.policies, outside.rewriter, outside.clock
     indexes, documents, blobs, queues = indexing.indexes, stores.documents, storage.blobs, storage.queues
     chunks = indexes.chunks
     tenants = Tenants(stores.tenants)
@@ -67,8 +77,9 @@ def open_retrieval(
     removal = Removal(documents, chunks)
     lifetimes = Lifetimes(stores.vector_stores, clock)
     attachments = Attachments(lifetimes, stores.files, documents, blobs, chunks, queues, removal, clock)
-    files = Files(stores.files, blobs, attachments, tenants, clock)
-    uploads = Uploads(stores.uploads, stores.upload_parts, stores.files, blobs, tenants, clock)
+    room = Room(policies, stores.stored_bytes)
+    files = Files(stores.files, blobs, room, attachments, tenants, clock)
+    uploads = Uploads(stores.uploads, stores.upload_parts, stores.files, blobs, room, tenants, clock)
     content, writer = Content(blobs, indexing.extractor), ChunkWriter(indexes.passages, chunks)
     reconciler = Reconciler(
         lifetimes=lifetimes,

@@ -26,14 +26,16 @@ from shared.ports.records import (
     UploadRecord,
     VectorStoreRecord,
 )
+from shared.ports.sizes import SizedRecords, StoredBytes
 from shared.ports.usage import UsageLedger
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    files: Records[FileRecord]
+    files: SizedRecords[FileRecord]
     uploads: Records[UploadRecord]
-    upload_parts: Records[UploadPartRecord]
+    upload_parts: SizedRecords[UploadPartRecord]
+    stored_bytes: StoredBytes
     vector_stores: Records[VectorStoreRecord]
     file_batches: Records[FileBatchRecord]
     folders: Records[FolderRecord]
@@ -74,6 +76,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.keys import CosmosKeyIndex
     from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.records import CosmosRecords
+    from shared.adapters.cosmos.sizes import CosmosSizedRecords, CosmosStoredBytes
     from shared.adapters.cosmos.usage import CosmosUsageLedger
 
     account = CosmosAccount.at(location, identity)
@@ -83,9 +86,10 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         return CosmosChunks(account, dimensions=model.dimensions, embedding_model=model.name, container=container)
 
     return Stores(
-        files=CosmosRecords(account, FileRecord),
+        files=CosmosSizedRecords(account, FileRecord),
         uploads=CosmosRecords(account, UploadRecord),
-        upload_parts=CosmosRecords(account, UploadPartRecord),
+        upload_parts=CosmosSizedRecords(account, UploadPartRecord),
+        stored_bytes=CosmosStoredBytes(account),
         vector_stores=CosmosRecords(account, VectorStoreRecord),
         file_batches=CosmosRecords(account, FileBatchRecord),
         folders=CosmosRecords(account, FolderRecord),
@@ -117,6 +121,7 @@ def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.keys import SqliteKeyIndex
     from shared.adapters.sqlite.rates import SqliteRates
     from shared.adapters.sqlite.records import SqliteRecords
+    from shared.adapters.sqlite.sizes import SqliteSizedRecords, SqliteStoredBytes
     from shared.adapters.sqlite.usage import SqliteUsageLedger
     from shared.adapters.system import SystemClock
 
@@ -136,9 +141,10 @@ def _open_sqlite(location: str) -> Stores:
             await opened.close()
 
     return Stores(
-        files=SqliteRecords(database, FileRecord),
+        files=SqliteSizedRecords(database, FileRecord),
         uploads=SqliteRecords(database, UploadRecord),
-        upload_parts=SqliteRecords(database, UploadPartRecord),
+        upload_parts=SqliteSizedRecords(database, UploadPartRecord),
+        stored_bytes=SqliteStoredBytes(database),
         vector_stores=SqliteRecords(database, VectorStoreRecord),
         file_batches=SqliteRecords(database, FileBatchRecord),
         folders=SqliteRecords(database, FolderRecord),

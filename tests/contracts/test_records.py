@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.cosmos.records import CosmosRecords
+from shared.adapters.cosmos.sizes import CosmosSizedRecords
 from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.memory.sizes import MemorySizedRecords
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.sizes import SqliteSizedRecords
 from shared.errors import (
     ConflictError,
     InvalidRequestError,
@@ -40,6 +43,8 @@ from shared.ports.records import (
 from tests.contracts.stores import AT, document_record, file_record
 from tests.cosmos.worlds import STORES
 
+SIZED = (FileRecord, UploadPartRecord)
+
 type Make = Callable[[type[Record]], Records[Record]]
 
 HOSTILE = (
@@ -67,12 +72,12 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 def make(request: pytest.FixtureRequest) -> Make:
     """Opens the records of one type; twice the same type may be asked for only where two mean the same store."""
     if request.param == "memory":
-        return MemoryRecords
+        return lambda of: MemorySizedRecords(of) if of in SIZED else MemoryRecords(of)
     if request.param.startswith("cosmos"):
         account = request.getfixturevalue("cosmos").under(request.param)
-        return lambda record_type: CosmosRecords(account, record_type)
+        return lambda of: CosmosSizedRecords(account, of) if of in SIZED else CosmosRecords(account, of)
     database = request.getfixturevalue("database")
-    return lambda record_type: SqliteRecords(database, record_type)
+    return lambda of: SqliteSizedRecords(database, of) if of in SIZED else SqliteRecords(database, of)
 
 
 @pytest.fixture

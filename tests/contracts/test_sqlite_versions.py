@@ -14,6 +14,7 @@ from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.keys import SqliteKeyIndex
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.sizes import SqliteStoredBytes
 from shared.adapters.sqlite.transactions import rows, transaction
 from shared.adapters.sqlite.usage import SqliteUsageLedger
 from shared.errors import PlatformError
@@ -86,6 +87,7 @@ async def test_an_older_file_can_be_written(database: SqliteDatabase) -> None:
     assert await files.replace(old.value, if_match=old.etag) == await files.get("t", "file-1")
     await files.create(file_record("file-2"))
     assert len((await files.list("t")).items) == 2
+    assert await SqliteStoredBytes(database).used("t") == old.value.size_bytes + 1
     await SqliteKeyIndex(database).put("hmac", KeyPlace("t", "key"))
     assert await SqliteKeyIndex(database).find("hmac") == KeyPlace("t", "key")
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from shared.adapters.cosmos.account import EMULATOR_KEY, CosmosAccount
 from shared.adapters.cosmos.cache import CosmosEmbeddingCache
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.records import CosmosRecords
+from shared.adapters.cosmos.sizes import CosmosSizedRecords
 from shared.adapters.sqlite.cache import SqliteEmbeddingCache
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.sizes import SqliteSizedRecords
 from shared.adapters.storage.auth import StorageAccount
 from shared.adapters.storage.blobs import StorageBlobs
 from shared.adapters.system import SystemClock
@@ -118,6 +121,7 @@ class Adapters:
     """One store, as a process has it open."""
 
     records: Callable[[type[Any]], Any]
+    sized: Callable[[type[Any]], Any]
     chunks: Any
     cache: Any
     close: Callable[[], Awaitable[None]]
@@ -131,10 +135,12 @@ def open_store(location: str, clock: SystemClock) -> Adapters:
         database = SqliteDatabase(Path(where), patience_s=30)
         chunks = SqliteChunks(database, dimensions=DIMENSIONS, embedding_model=MODEL)
         cache = SqliteEmbeddingCache(database, clock)
-        return Adapters(lambda of: SqliteRecords(database, of), chunks, cache, database.close, database)
+        sized = partial(SqliteSizedRecords, database)
+        return Adapters(partial(SqliteRecords, database), sized, chunks, cache, database.close, database)
     account = CosmosAccount(where, EMULATOR_KEY, retry_s=0.001)
     chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model=MODEL)
-    return Adapters(lambda of: CosmosRecords(account, of), chunks, CosmosEmbeddingCache(account), account.close)
+    sized, cache = partial(CosmosSizedRecords, account), CosmosEmbeddingCache(account)
+    return Adapters(partial(CosmosRecords, account), sized, chunks, cache, account.close)
 
 
 class Worker:
@@ -156,7 +162,7 @@ class Worker:
             chunks=exposed("chunks", adapters.chunks),
             stores=exposed("stores", adapters.records(VectorStoreRecord)),
             folders=exposed("folders", adapters.records(FolderRecord)),
-            files=exposed("files", adapters.records(FileRecord)),
+            files=exposed("files", adapters.sized(FileRecord)),
             documents=exposed("documents", adapters.records(DocumentRecord)),
             tenants=exposed("tenants", adapters.records(TenantRecord)),
             cursors=exposed("cursors", adapters.records(CursorRecord)),

@@ -11,12 +11,13 @@ from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.conversations import CosmosConversationItems
 from shared.adapters.cosmos.keys import CosmosKeyIndex
 from shared.adapters.cosmos.records import CosmosRecords
+from shared.adapters.cosmos.sizes import CosmosSizedRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
 from shared.ports.chunks import Chunk
 from shared.ports.conversations import ConversationItem
 from shared.ports.keys import KeyPlace
-from shared.ports.records import DocumentRecord
-from tests.contracts.stores import AT, chunk, document_record, event
+from shared.ports.records import DocumentRecord, FileRecord
+from tests.contracts.stores import AT, chunk, document_record, event, file_record
 from tests.cosmos import worlds
 from tests.cosmos.fake import FakeCosmos
 
@@ -79,6 +80,7 @@ class Measures:
     def __init__(self, fake: FakeCosmos, account: worlds.CosmosAccount) -> None:
         self.fake = fake
         self.documents = CosmosRecords(account, DocumentRecord)
+        self.files = CosmosSizedRecords(account, FileRecord)
         self.keys = CosmosKeyIndex(account)
         self.answers = CosmosAnswerCache(account)
         self.items = CosmosConversationItems(account)
@@ -95,6 +97,7 @@ class Measures:
         await self.ledger.record(event("before", at=AT.replace(hour=9)))
         for number in range(20):
             await self.documents.create(document_record(f"before-{number:02}"))
+        await self.files.create(file_record("before"))
         self.fake.journal.clear()
 
     def rows(self) -> list[Row]:
@@ -104,6 +107,8 @@ class Measures:
             Row("record: replace, guarded by its etag", "1 write", self._replace),
             Row("record: a page of 20", "1 query", lambda: self.documents.list("t", limit=20)),
             Row("record: delete", "1 write", lambda: self.documents.delete("t", "d")),
+            Row("file: create, and move the tenant's sum", "1 batch", lambda: self.files.create(file_record("f"))),
+            Row("file: delete, and move the tenant's sum", "1 batch", lambda: self.files.delete("t", "f")),
             Row("API key: put in its place", "1 write", lambda: self.keys.put("hmac", KeyPlace("t", "key"))),
             Row("API key: find where its record is", "1 point read", lambda: self.keys.find("hmac")),
             Row("API key: remove", "1 batch", lambda: self.keys.remove("hmac")),

@@ -90,9 +90,30 @@ async def test_an_administrator_sees_the_policy_and_cannot_change_it(deck: Deck,
     assert [answer.status_code for answer in foreign] == [404, 404]
 
 
+async def test_a_file_over_the_storage_quota_is_refused_until_another_is_deleted(deck: Deck, tenant: str) -> None:
+    key = await key_of(deck, tenant, "documents", "admin")
+    await set_policy(deck, tenant, max_storage_bytes=10)
+    client = deck.client().with_options(api_key=key, max_retries=5)
+    first = await client.files.create(file=("a.txt", b"123456"), purpose="user_data")
+    with pytest.raises(openai.RateLimitError, match="6 of 10 bytes are used, and this takes 5 more") as refused:
+        await client.files.create(file=("b.txt", b"12345"), purpose="user_data")
+    assert (refused.value.code, refused.value.response.headers["x-should-retry"]) == ("insufficient_quota", "false")
+    with pytest.raises(openai.RateLimitError):
+        await client.uploads.create(bytes=5, filename="b.txt", mime_type="text/plain", purpose="user_data")
+    async with admin(deck, key) as http:
+        seen = (await http.get(f"/projects/{tenant}/policy")).json()
+    assert (seen["max_storage_bytes"], seen["used_storage_bytes"]) == (10, 6)
+    await client.files.delete(first.id)
+    await client.files.create(file=("b.txt", b"12345"), purpose="user_data")
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"monthly_budget_usd": -1}, "monthly_budget_usd"), ({"max_tokens": 5}, "max_tokens")],
+    [
+        ({"monthly_budget_usd": -1}, "monthly_budget_usd"),
+        ({"max_storage_bytes": "lots"}, "max_storage_bytes"),
+        ({"max_tokens": 5}, "max_tokens"),
+    ],
 )
 async def test_what_is_wrong_with_a_policy_is_said(deck: Deck, tenant: str, fields: Any, param: str) -> None:
     refused = await set_policy(deck, tenant, **fields)

@@ -22,7 +22,7 @@ type Change = Mapping[str, Any]
 class Operation:
     """One step of a batch. `predicate` is Cosmos DB's condition of a patch: no parameters, so only our own numbers."""
 
-    kind: Literal["create", "upsert", "delete", "patch"]
+    kind: Literal["create", "upsert", "replace", "delete", "patch"]
     id: str
     item: Item | None = None
     changes: Sequence[Change] = ()
@@ -37,6 +37,8 @@ class Operation:
     def _positional(self) -> tuple[Any, ...]:
         if self.kind == "patch":
             return self.id, list(self.changes)
+        if self.kind == "replace":
+            return self.id, self.item
         return (self.id,) if self.kind == "delete" else (self.item,)
 
 
@@ -48,8 +50,12 @@ def upsert(item: Item) -> Operation:
     return Operation("upsert", item["id"], item)
 
 
-def delete(item_id: str) -> Operation:
-    return Operation("delete", item_id)
+def replace(item: Item, *, etag: str) -> Operation:
+    return Operation("replace", item["id"], item, etag=etag)
+
+
+def delete(item_id: str, *, etag: str | None = None) -> Operation:
+    return Operation("delete", item_id, etag=etag)
 
 
 def patch(item_id: str, *changes: Change, predicate: str | None = None, etag: str | None = None) -> Operation:

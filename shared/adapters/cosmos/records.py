@@ -25,7 +25,7 @@ from shared.ports.codec import Codec
 from shared.ports.records import Page, Record, Stored
 from shared.wire.versions import Upgrades
 
-_ROUNDS = 5
+ROUNDS = 5
 _LIST = "SELECT TOP {limit} * FROM c WHERE {conditions} ORDER BY c.key {direction}"
 _NO_ETAG = '"none"'
 """What no item ever has; an empty If-Match would be no condition."""
@@ -45,7 +45,7 @@ class CosmosRecords[T: Record]:
 
     async def create(self, value: T) -> Stored[T]:
         item, partition = self._item(value), self._partition(value.tenant)
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             try:
                 return self._written(value, await partition.create(item))
             except RejectedError as error:
@@ -58,7 +58,7 @@ class CosmosRecords[T: Record]:
 
     async def replace(self, value: T, *, if_match: str) -> Stored[T]:
         item, partition = self._item(value), self._partition(value.tenant)
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             try:
                 return self._written(value, await partition.replace(item, etag=if_match or _NO_ETAG))
             except RejectedError:
@@ -71,7 +71,7 @@ class CosmosRecords[T: Record]:
     async def delete(self, tenant: str, record_id: str, *, if_match: str | None = None) -> None:
         """The record is read first: then a delete that finds nothing has been done, by us in an attempt whose answer
         was lost (aiohttp repeats a DELETE unseen), or by somebody else since."""
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             found = await self._find(tenant, record_id)
             self._expect(found, record_id, found.item["_etag"] if if_match is None else if_match)
             try:

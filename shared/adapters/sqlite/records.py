@@ -37,11 +37,8 @@ class SqliteRecords[T: Record]:
         return await self._database.read(lambda connection: self._find(connection, tenant, record_id))
 
     async def create(self, value: T) -> Stored[T]:
-        body, etag = self._codec.encode(value).decode(), _new_etag()
-        row = (value.tenant, self._kind, value.id, etag, body)
-        if not await self._database.write(lambda connection: rows(connection, _CREATE, row)):
-            raise ConflictError(f"{self._kind} {value.id!r} exists already.")
-        return Stored(value, etag)
+        row = self._row(value)
+        return await self._database.write(lambda connection: self._insert(connection, value, row))
 
     async def replace(self, value: T, *, if_match: str) -> Stored[T]:
         body, etag = self._codec.encode(value).decode(), _new_etag()
@@ -97,6 +94,14 @@ class SqliteRecords[T: Record]:
             bindings.append(_text.dump_json(wanted).decode())
         direction = "ASC" if ascending else "DESC"
         return _LIST.format(conditions=" AND ".join(conditions), direction=direction), bindings
+
+    def _row(self, value: T) -> Sequence[str]:
+        return value.tenant, self._kind, value.id, _new_etag(), self._codec.encode(value).decode()
+
+    def _insert(self, connection: "apsw.Connection", value: T, row: Sequence[str]) -> Stored[T]:
+        if not rows(connection, _CREATE, row):
+            raise ConflictError(f"{self._kind} {value.id!r} exists already.")
+        return Stored(value, row[3])
 
     def _find(self, connection: "apsw.Connection", tenant: str, record_id: str) -> Stored[T]:
         sql = "SELECT etag, body FROM records WHERE tenant = ? AND kind = ? AND id = ?"

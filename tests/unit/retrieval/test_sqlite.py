@@ -9,6 +9,7 @@ import pytest
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
+from shared.adapters.sqlite.sizes import SqliteSizedRecords
 from shared.ports.records import DocumentRecord, FileRecord, FolderRecord, VectorStoreRecord
 from shared.retrieval.extraction.extractor import Extractor
 from tests.unit.retrieval.test_interleavings import NAME, Stormy, assert_same_as_a_clean_run, content_of
@@ -24,7 +25,7 @@ async def world(tmp_path: Path) -> AsyncGenerator[World]:
         chunks=SqliteChunks(database, dimensions=DIMENSIONS, embedding_model="words"),
         stores=stores,
         folders=SqliteRecords(database, FolderRecord),
-        files=SqliteRecords(database, FileRecord),
+        files=SqliteSizedRecords(database, FileRecord),
         documents=SqliteRecords(database, DocumentRecord),
     )
     await database.close()

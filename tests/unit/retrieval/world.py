@@ -19,11 +19,13 @@ from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.memory.clock import ManualClock
 from shared.adapters.memory.queues import MemoryQueues, Message
 from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.memory.sizes import MemorySizedRecords, MemoryStoredBytes
 from shared.errors import CapacityError, DocumentError
 from shared.ports.blobs import DOCUMENTS
 from shared.ports.chunks import Chunk
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
+from shared.ports.policies import PolicyRecord
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
@@ -54,12 +56,14 @@ from shared.retrieval.planning import Planner
 from shared.retrieval.reconcile import Reconciler
 from shared.retrieval.removal import Removal
 from shared.retrieval.repair import Repair
+from shared.retrieval.room import Room
 from shared.retrieval.rounds import Rounds
 from shared.retrieval.search import Searcher
 from shared.retrieval.tenants import Tenants
 from shared.retrieval.uploads import Uploads
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
+from shared.tenancy.policies import RememberedPolicies
 from shared.wire.files import FileForm, FileObject
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wire.uploads import Upload
@@ -223,10 +227,12 @@ class World:
     chunks: Any = field(default_factory=lambda: MemoryChunks(dimensions=DIMENSIONS))
     stores: Any = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
     folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
-    files: Any = field(default_factory=lambda: MemoryRecords(FileRecord))
+    stored_bytes: Any = field(default_factory=MemoryStoredBytes)
+    policies: Any = field(default_factory=lambda: MemoryRecords(PolicyRecord))
+    files: Any = None
     file_batches: Any = field(default_factory=lambda: MemoryRecords(FileBatchRecord))
     uploads: Any = field(default_factory=lambda: MemoryRecords(UploadRecord))
-    upload_parts: Any = field(default_factory=lambda: MemoryRecords(UploadPartRecord))
+    upload_parts: Any = None
     documents: Any = field(default_factory=lambda: MemoryRecords(DocumentRecord))
     tenants: Any = field(default_factory=lambda: MemoryRecords(TenantRecord))
     cursors: Any = field(default_factory=lambda: MemoryRecords(CursorRecord))
@@ -238,6 +244,8 @@ class World:
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
+        self.files = self.files or MemorySizedRecords(FileRecord, self.stored_bytes)
+        self.upload_parts = self.upload_parts or MemorySizedRecords(UploadPartRecord, self.stored_bytes)
         self.queues = MemoryQueues(self.clock)
         self.cache = MemoryEmbeddingCache(self.clock)
         self.services = self.process(Fuse())
@@ -257,8 +265,9 @@ class World:
         space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
         passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
         content, writer = Content(blobs, fused(self.reader)), ChunkWriter(passages, chunks, window=4)
-        uploaded = Files(files, blobs, attachments, tenants, self.clock)
-        uploads = Uploads(fused(self.uploads), fused(self.upload_parts), files, blobs, tenants, self.clock)
+        room = Room(RememberedPolicies(self.policies, self.clock), self.stored_bytes)
+        uploaded = Files(files, blobs, room, attachments, tenants, self.clock)
+        uploads = Uploads(fused(self.uploads), fused(self.upload_parts), files, blobs, room, tenants, self.clock)
         reconciler = Reconciler(
             lifetimes=lifetimes,
             documents=documents,
@@ -294,9 +303,11 @@ class World:
         )
 
     async def upload(self, content: str | bytes, filename: str = "a.txt", caller: Caller = CALLER) -> FileObject:
+        return await self.services.files.create(caller, self.form(content, filename))
+
+    def form(self, content: str | bytes, filename: str) -> FileForm:
         raw = content.encode() if isinstance(content, str) else content
-        form = FileForm(file=Upload(filename, "text/plain", len(raw), BytesIO(raw)), purpose="assistants")
-        return await self.services.files.create(caller, form)
+        return FileForm(file=Upload(filename, "text/plain", len(raw), BytesIO(raw)), purpose="assistants")
 
     async def drop(self, name: str, content: str | bytes, **metadata: str) -> None:
         """A blob into `documents`, with its event."""

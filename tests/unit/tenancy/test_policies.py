@@ -4,6 +4,7 @@ import pytest
 
 from shared.adapters.memory.clock import ManualClock
 from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.memory.sizes import MemoryStoredBytes
 from shared.errors import NotFoundError, OverloadedError, PermissionDeniedError
 from shared.ports.audit import AuditRecord
 from shared.ports.keys import Caller
@@ -54,7 +55,7 @@ def audit(clock: ManualClock) -> AuditLog:
 
 @pytest.fixture
 def policies(records: UnsteadyRecords, audit: AuditLog) -> PolicyAdministration:
-    return PolicyAdministration(records, audit)
+    return PolicyAdministration(records, MemoryStoredBytes(), audit)
 
 
 async def test_what_an_operator_sets_the_tenants_administrator_sees(policies: PolicyAdministration) -> None:
