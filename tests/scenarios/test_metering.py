@@ -1,26 +1,32 @@
 """What the ledger holds against what the model server served: every call once, to the token and the microdollar.
 
 Calls that state no usage, because the client left or the upstream broke off, are counted by our own tokenizer; their
-words are such that it and the server agree on them. Copies of the usage messages change nothing.
+words are such that it and the server agree on them. Copies of the usage messages change nothing. What the cache
+answered stands beside it, as its clients were told, at no cost.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue.aio import QueueClient
 from openai import AsyncOpenAI
+from openai.types import CompletionUsage
 
 from local.azurite import Azurite
 from tests.scenarios.deck import Deck, catalogue, eventually, running
@@ -32,6 +38,9 @@ SAID = ("One", " two", " three", " four", " five")
 PRICES = {"input_usd": 0.15, "output_usd": 0.6}
 AT_ONCE = 8
 DEADLINE_S, GRACE_S = 5, 60
+HIDDEN_S = 600
+HAND = 32
+ROUND = 500
 RESERVED = 50
 NOT_RECORDED = {"AzureWebJobs.record_usage.Disabled": "true"}
 
@@ -81,24 +90,65 @@ async def left(client: AsyncOpenAI) -> None:
     await stream.close()
 
 
-KINDS: Sequence[Callable[[AsyncOpenAI], Coroutine[None, None, None]]] = (
-    plain,
-    streamed,
-    left,
-    lambda client: streamed(client, "broken"),
-    lambda client: plain(client, "failing"),
-    lambda client: streamed(client, "failing"),
+@dataclass(slots=True)
+class Hits:
+    """What clients were told by answers out of the cache."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def note(self, headers: Mapping[str, str], usage: CompletionUsage | None) -> None:
+        if headers["x-flightdeck-cache"] == "hit":
+            assert usage is not None
+            self.requests += 1
+            self.input_tokens += usage.prompt_tokens
+            self.output_tokens += usage.completion_tokens
+
+    @property
+    def totals(self) -> Totals:
+        return self.requests, self.input_tokens, self.output_tokens, 0
+
+
+async def again(client: AsyncOpenAI, turn: int, hits: Hits) -> None:
+    """A question that comes several times, some of them at once."""
+    asked: list[Any] = [{"role": "user", "content": f"Is this question number {turn // 50}?"}]
+    answer = await client.chat.completions.with_raw_response.create(model="sound", messages=asked, temperature=0)
+    hits.note(answer.headers, answer.parse().usage)
+
+
+async def streamed_again(client: AsyncOpenAI, turn: int, hits: Hits) -> None:
+    """The same question: what one kind of call was told, the other kind is told as well."""
+    asked: list[Any] = [{"role": "user", "content": f"Is this question number {turn // 50}?"}]
+    answer = await client.chat.completions.with_raw_response.create(
+        model="sound", messages=asked, temperature=0, stream=True, stream_options={"include_usage": True}
+    )
+    last = [chunk async for chunk in answer.parse()][-1]
+    hits.note(answer.headers, last.usage)
+
+
+type Kind = Callable[[AsyncOpenAI, int, Hits], Coroutine[None, None, None]]
+
+KINDS: Sequence[Kind] = (
+    lambda client, *_: plain(client),
+    lambda client, *_: streamed(client),
+    lambda client, *_: left(client),
+    lambda client, *_: streamed(client, "broken"),
+    lambda client, *_: plain(client, "failing"),
+    lambda client, *_: streamed(client, "failing"),
+    again,
+    streamed_again,
 )
 
 
-async def mixed(client: AsyncOpenAI, calls: int) -> None:
+async def mixed(client: AsyncOpenAI, turns: Iterable[int], hits: Hits) -> None:
     """Calls of every kind in turn, some at a time; those that fail are to be metered as well."""
-    turns = iter(range(calls))
+    each = iter(turns)
 
     async def one_after_another() -> None:
-        for turn in turns:
+        for turn in each:
             with contextlib.suppress(openai.APIError):
-                await KINDS[turn % len(KINDS)](client)
+                await KINDS[turn % len(KINDS)](client, turn, hits)
 
     await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
 
@@ -116,8 +166,8 @@ def served(entries: Iterable[Entry]) -> Totals:
     return len(found), given, made, int(sum(costs))
 
 
-async def ledger(deck: Deck, since: int) -> Totals:
-    params = {"start_time": str(since), "bucket_width": "1h"}
+async def ledger(deck: Deck, since: int, source: str = "api") -> Totals:
+    params = {"start_time": str(since), "bucket_width": "1h", "sources": source}
     async with deck.http() as http:
         answer = await http.get("/v1/organization/usage/completions", params=params)
     results = [result for bucket in answer.json()["data"] for result in bucket["results"]]
@@ -131,29 +181,43 @@ async def waiting(queue: QueueClient) -> int:
     return (await queue.get_queue_properties()).approximate_message_count or 0
 
 
-async def triple(queue: QueueClient, messages: int) -> None:
-    """Three copies in the place of each message."""
-    taken: set[str] = set()
-    while len(taken) < messages:
-        found = [
-            message
-            async for message in queue.receive_messages(max_messages=messages, visibility_timeout=600)
-            if message.id not in taken
-        ]
-        taken |= {message.id for message in found}
-        for start in range(0, len(found), AT_ONCE):
-            await asyncio.gather(*(_replace(queue, message) for message in found[start : start + AT_ONCE]))
+@asynccontextmanager
+async def collected(queue: QueueClient) -> AsyncGenerator[list[str]]:
+    """The messages as they become visible, taken off the queue: Azurite slows down with every one that stays."""
+    contents: list[str] = []
+
+    async def collect() -> None:
+        while True:
+            async for page in queue.receive_messages(messages_per_page=HAND, visibility_timeout=HIDDEN_S).by_page():
+                found = [message async for message in page]
+                await asyncio.gather(*(queue.delete_message(message) for message in found))
+                contents.extend(message.content for message in found)
+            await asyncio.sleep(0.05)
+
+    collecting = asyncio.create_task(collect())
+    try:
+        yield contents
+    finally:
+        collecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await collecting
 
 
-async def _replace(queue: QueueClient, message: Any) -> None:
-    for _ in range(3):
-        await queue.send_message(message.content)
-    await queue.delete_message(message)
+async def deal(queue: QueueClient, contents: Sequence[str]) -> None:
+    """Three copies of each message in any order, never many at once."""
+    copies = [content for content in contents for _ in range(3)]
+    random.Random(len(copies)).shuffle(copies)
+    for start in range(0, len(copies), HAND):
+        await asyncio.gather(*(queue.send_message(copy) for copy in copies[start : start + HAND]))
+        await eventually(lambda: waiting(queue), lambda count: count < 10 * HAND)
+    await eventually(lambda: waiting(queue), lambda count: count == 0)
 
 
 @asynccontextmanager
 async def usage_queue(deck: Deck) -> AsyncGenerator[QueueClient]:
     async with deck.queues() as service, service.get_queue_client("usage") as queue:
+        with contextlib.suppress(ResourceExistsError):
+            await queue.create_queue()
         yield queue
 
 
@@ -161,26 +225,35 @@ async def usage_queue(deck: Deck) -> AsyncGenerator[QueueClient]:
 async def test_the_ledger_equals_what_the_model_served_although_every_usage_message_comes_three_times(
     tmp_path: Path, own_azurite: Azurite, upstream: ScriptedUpstream, calls: int
 ) -> None:
-    settings, since = priced(upstream), int(time.time())
+    settings, since, hits = priced(upstream), int(time.time()), Hits()
     script(upstream, calls)
-    async with running(tmp_path, own_azurite, upstream, settings | NOT_RECORDED) as deck, usage_queue(deck) as queue:
-        await mixed(deck.client(), calls)
+    async with (
+        running(tmp_path, own_azurite, upstream, settings | NOT_RECORDED) as deck,
+        usage_queue(deck) as queue,
+        collected(queue) as contents,
+    ):
+        for turns in batched(range(calls), ROUND, strict=False):
+            await mixed(deck.client(), turns, hits)
+            await eventually(lambda: unaccounted(upstream, hits, contents), lambda count: count == 0)
         entries = list(upstream.journal.entries)
-        await eventually(lambda: _all_ended(entries), bool)
-        await eventually(lambda: waiting(queue), lambda count: count == len(entries))
     # The product has stopped, and so has written all that it had to write.
     async with QueueClient.from_connection_string(own_azurite.connection_string, "usage") as queue:
-        await triple(queue, len(entries))
-        assert await waiting(queue) == 3 * len(entries)
+        assert await waiting(queue) == 0
     async with running(tmp_path, own_azurite, upstream, settings) as deck, usage_queue(deck) as queue:
-        await eventually(lambda: waiting(queue), lambda count: count == 0, timeout_s=60 + calls / 10)
-        faults = Counter(entry.fault or entry.status for entry in entries)
-        assert {200, 500, "cut", "stall"} <= faults.keys(), f"not every kind of call was made: {faults}"
-        assert await ledger(deck, since) == served(entries)
+        await deal(queue, contents)
+        faults = Counter(str(entry.fault or entry.status) for entry in entries)
+        assert {"200", "500", "cut", "stall"} <= faults.keys(), f"not every kind of call was made: {faults}"
+        assert hits.requests > calls / 10, "hardly any call was answered out of the cache"
+        found, cached = await ledger(deck, since), await ledger(deck, since, "cache")
+    print(f"{calls} calls; the model served {dict(faults)}: {served(entries)}; the ledger: {found}")
+    print(f"The cache answered {hits.totals}; the ledger: {cached}")
+    assert (found, cached) == (served(entries), hits.totals)
 
 
-async def _all_ended(entries: Sequence[Entry]) -> bool:
-    return all(entry.finished for entry in entries)
+async def unaccounted(upstream: ScriptedUpstream, hits: Hits, contents: Sequence[str]) -> int:
+    """Calls that go on, and answers without a message; below zero, messages without an answer."""
+    entries = upstream.journal.entries
+    return sum(not entry.finished for entry in entries) or len(entries) + hits.requests - len(contents)
 
 
 @pytest.mark.soak
@@ -192,7 +265,7 @@ async def test_calls_whose_worker_is_killed_are_counted_once_each_by_what_was_re
     killed = 5
     async with running(tmp_path, own_azurite, upstream, settings) as deck, usage_queue(deck) as queue:
         client = deck.client()
-        await mixed(client, 100)
+        await mixed(client, range(100), Hits())
         await eventually(lambda: waiting(queue), lambda count: count == 0)
         before = await ledger(deck, since)
         streams = [
@@ -203,7 +276,7 @@ async def test_calls_whose_worker_is_killed_are_counted_once_each_by_what_was_re
         os.kill(deck.host.worker_pids[0], signal.SIGKILL)
         for stream in streams:
             await stream.close()
-        await mixed(client, 100)
+        await mixed(client, range(100), Hits())
         entries = list(upstream.journal.entries)
         patience_s = DEADLINE_S + GRACE_S + 60
         await eventually(lambda: ledger(deck, since), lambda found: found[0] == len(entries), timeout_s=patience_s)
