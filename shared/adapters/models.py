@@ -104,16 +104,30 @@ class _HttpAnswer:
         except aiohttp.ClientError as error:
             raise self._cut() from error
 
-    async def receive(self, *, wait_s: float) -> bytes | None:
+    async def receive(self, *, wait_s: float, gather_s: float = 0) -> bytes | None:
         import aiohttp
 
         try:
+            if gather_s:
+                await self._gather(gather_s)
             async with asyncio.timeout(wait_s):
                 return await self._response.content.readany()
         except TimeoutError:
             return None
         except aiohttp.ClientError as error:
             raise self._cut() from error
+
+    async def _gather(self, gather_s: float) -> None:
+        """Leave what comes in the kernel, where it wakes nobody.
+
+        All streams of a process go on at the same moments, so that one waking serves them all.
+        """
+        connection = self._response.connection
+        if connection is None or connection.transport is None:  # all has come
+            return
+        connection.transport.pause_reading()
+        await asyncio.sleep(gather_s - asyncio.get_running_loop().time() % gather_s)
+        connection.transport.resume_reading()
 
     def close(self) -> None:
         self._response.close()

@@ -28,7 +28,8 @@ class Waits:
 
     The front end of Azure Functions cuts a request at 230 s without a byte: a plain answer must come before that, a
     stream commits to its 200 after `first_event_s` and shows that it lives every `ping_s`; it fails after `idle_s`. A
-    deployment that has said nothing after `ttft_s` loses its turn to another, if there is one.
+    deployment that has said nothing after `ttft_s` loses its turn to another, if there is one. What it says
+    within `gather_s` of what was passed on follows as one piece: a token at a time costs most of what a stream costs.
     """
 
     deadline_s: float = 220
@@ -36,6 +37,7 @@ class Waits:
     first_event_s: float = 15
     ping_s: float = 15
     idle_s: float = 60
+    gather_s: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class StreamRelay:
 
     async def _next(self, answer: UpstreamAnswer, silent_s: float) -> bytes:
         wait_s = min(self._waits.ping_s, self._waits.idle_s - silent_s)
-        piece = await answer.receive(wait_s=wait_s)
+        piece = await answer.receive(wait_s=wait_s, gather_s=0 if silent_s else self._waits.gather_s)
         if piece is not None:
             return piece
         if silent_s + wait_s >= self._waits.idle_s:
@@ -95,6 +95,8 @@ class StreamRelay:
         """Whether the client gets this event. Takes note of usage and the end; raises on an error."""
         if self._done:
             return False
+        if not sse.is_notable(event):
+            return True
         data = sse.data_of(event)
         if data == b"[DONE]":
             self._done = True

@@ -49,10 +49,11 @@ class UpstreamAnswer(Protocol):
         """The whole body. Raise UpstreamError when it is cut, UpstreamTimeoutError when it stalls."""
         ...
 
-    async def receive(self, *, wait_s: float) -> bytes | None:
+    async def receive(self, *, wait_s: float, gather_s: float = 0) -> bytes | None:
         """The next piece of the body, of any size: b"" at the end, None when nothing came within `wait_s`.
 
-        Nothing is lost by a wait that ends with None; call again. Raise UpstreamError when the body is cut.
+        Before that, pieces may gather for up to `gather_s`, to come as one. Nothing is lost by a wait that ends with
+        None; call again. Raise UpstreamError when the body is cut.
         """
         ...
 

@@ -92,6 +92,13 @@ class Settings(BaseModel):
         default=30, gt=0, description="wait for a stream's first content before another deployment is asked"
     )
     idle_s: float = Field(default=60, gt=0, description="longest silence of a model in the middle of an answer")
+    gather_s: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="what a model says within so long of what was passed on follows it as one piece; the first word"
+        " never waits; 0: each piece as it comes",
+    )
     deadline_s: float = Field(default=220, gt=0, description="longest wait for a plain answer")
     traces: str | None = Field(
         default=None,

@@ -62,6 +62,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         first_event_s=settings.first_event_s,
         ping_s=min(15, settings.idle_s),
         idle_s=settings.idle_s,
+        gather_s=settings.gather_s,
     )
     models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)

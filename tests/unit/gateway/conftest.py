@@ -83,7 +83,7 @@ class Bench:
     upstream: ScriptedUpstream
     pool: HttpPool
     meter: RememberingMeter
-    waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2))
+    waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2, gather_s=0))
     context_tokens: int = 1000
 
     def _parts(self) -> tuple[Catalogue, Dispatcher, Upstreams]:

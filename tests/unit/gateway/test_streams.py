@@ -123,6 +123,39 @@ async def test_a_slow_first_event_commits_to_the_stream_and_pings(bench: Bench) 
     assert bench.meter.only.status == 200
 
 
+async def test_what_comes_close_together_is_passed_on_together(bench: Bench) -> None:
+    bench.waits = replace(bench.waits, gather_s=0.2)
+    bench.upstream.script("chat", Step(chunk_count=40, chunk_delay_s=0.01))
+    pieces = [piece async for piece in (await bench.chat.stream(call(stream=True))).events]
+    told = b"".join(pieces)
+    assert len(pieces) < 20
+    assert told.count(b'"content":" w') == 40
+    assert told.endswith(b"data: [DONE]\n\n")
+
+
+async def test_the_first_word_does_not_wait_for_more(bench: Bench) -> None:
+    bench.waits = replace(bench.waits, gather_s=1e9)
+    bench.upstream.script("chat", Step(chunks=("a ", "b ", "c ")))
+    events = (await bench.chat.stream(call(stream=True))).events
+    async with asyncio.timeout(30):
+        assert b'"content":"a "' in await anext(events)
+    await events.aclose()
+
+
+async def test_a_client_that_leaves_while_words_gather_cancels_the_model(bench: Bench) -> None:
+    bench.waits = replace(bench.waits, gather_s=1e9)
+    bench.upstream.script("chat", Step(chunk_count=200, chunk_delay_s=0.05))
+    events = (await bench.chat.stream(call("two words", stream=True))).events
+    got = await anext(events)
+    waiting = asyncio.ensure_future(anext(events))
+    await bench.upstream.journal.wait_chunks(3)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    await bench.upstream.journal.wait_left()
+    used = bench.meter.only
+    assert (used.status, used.estimated, used.output_tokens) == (499, True, got.count(b'" w'))
+
+
 async def test_a_refusal_after_the_commitment_is_an_error_event(bench: Bench) -> None:
     bench.waits = replace(bench.waits, first_event_s=0.05, ping_s=0.05)
     bench.upstream.script("chat", Step(first_byte_s=0.3, status=500))
