@@ -1,8 +1,9 @@
 """A conversation with a model: answers as they come, then where each stands in the documents."""
 
+import importlib
 import re
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,8 @@ class Conversation:
 
     def go_on(self) -> None:
         """Question after question until Ctrl-D. A failure or Ctrl-C ends the answer, not the conversation."""
+        with suppress(ImportError):
+            importlib.import_module("readline")  # that it is loaded gives `input` line editing and history
         while (question := _next_question()) is not None:
             try:
                 self.ask(question)
@@ -101,12 +104,13 @@ def _first_chat_model(api: Api) -> str:
 
 
 def _cite(text: str, context: Json) -> None:
-    """The passages that the answer marks, by number."""
+    """The passages that the answer marks, by number; where it marks none, those it was given."""
     citations: list[Json] = context.get("citations", [])
-    marked = sorted({int(number) for number in _MARK.findall(text)})
-    for number in marked:
-        if 1 <= number <= len(citations):
-            click.echo(printable(_cited(number, citations[number - 1])))
+    marked = sorted({int(number) for number in _MARK.findall(text)} & {*range(1, len(citations) + 1)})
+    if citations and not marked:
+        note("(It cites none of the passages that it was given:)")
+    for number in marked or range(1, len(citations) + 1):
+        click.echo(printable(_cited(number, citations[number - 1])))
 
 
 def _cited(number: int, citation: Json) -> str:

@@ -16,16 +16,20 @@ type Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`of` picks from a row what is shown; numbers stand at the right."""
+    """`of` picks from a row what is shown; numbers stand at the `right`, what is copied or compared stays `whole`."""
 
     title: str
     of: Callable[[Json], Cell]
     right: bool = False
+    whole: bool = False
 
 
-def field(title: str, name: str, *, right: bool = False) -> Column:
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: what the server said.")
+
+
+def field(title: str, name: str, *, right: bool = False, whole: bool = False) -> Column:
     """A column that shows one field of the row."""
-    return Column(title, lambda row: row.get(name), right)
+    return Column(title, lambda row: row.get(name), right, whole)
 
 
 def show(rows: Iterable[Json], columns: Sequence[Column], *, as_json: bool, none: str = "Nothing.") -> None:
@@ -81,14 +85,17 @@ def _line(cell: Cell) -> str:
 
 
 def _table(rows: Sequence[Json], columns: Sequence[Column]) -> None:
+    """Without columns that say nothing of any row."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    told = [column for column in columns if any(_shown(column.of(row)) for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
+    for column in told:
+        justify = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, overflow="fold", no_wrap=column.whole)
     for row in rows:
-        table.add_row(*(Text(_shown(column.of(row))) for column in columns))
+        table.add_row(*(Text(_shown(column.of(row))) for column in told))
     Console().print(table)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from cli.api import Api
-from cli.commands import chat, doctor, keys
+from cli.commands import chat, doctor, documents, keys, limits, stores, upload, usage
 from cli.connection import KEY, URL, Connection
 from cli.failures import CommandError
 
@@ -19,6 +19,19 @@ in {KEY}.
 """
 
 
+_COMMANDS = (
+    doctor.doctor,
+    chat.chat,
+    upload.upload,
+    stores.stores,
+    documents.documents,
+    keys.keys,
+    limits.limits,
+    usage.usage,
+    usage.costs,
+)
+
+
 @click.group(epilog=_WHERE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--url", metavar="URL", help=f"Where Flightdeck is; else {URL}, else local mode.")
 @click.pass_context
@@ -27,7 +40,7 @@ def program(context: click.Context, url: str | None) -> None:
     context.obj = context.with_resource(Api(Connection.find(url)))
 
 
-for command in (doctor.doctor, chat.chat, keys.keys):
+for command in _COMMANDS:
     program.add_command(command)
 
 
@@ -38,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}.", err=True)
+        return 1
     except CommandError as error:
         click.echo(f"Error: {error}", err=True)
         return 1

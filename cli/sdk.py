@@ -5,13 +5,28 @@ from contextlib import contextmanager
 
 import openai
 
-from cli.api import TIMEOUT_S, refusal, unreachable
+from cli.api import TIMEOUT_S, object_of, refusal, unreachable
 from cli.connection import Connection
 from cli.failures import CommandError, UnreachableError
+
+_UPLOAD_TIMEOUT_S = 300
+"""For one piece on a slow line."""
 
 
 def client(connection: Connection) -> openai.OpenAI:
     return openai.OpenAI(base_url=connection.api, api_key=connection.secret, timeout=TIMEOUT_S)
+
+
+def async_client(connection: Connection) -> openai.AsyncOpenAI:
+    """For uploads, which are many and may wait."""
+    return openai.AsyncOpenAI(
+        base_url=connection.api, api_key=connection.secret, timeout=_UPLOAD_TIMEOUT_S, max_retries=5
+    )
+
+
+def said(error: openai.APIError) -> str:
+    """The server's own words."""
+    return str(object_of(error.body).get("message") or error.message)
 
 
 @contextmanager

@@ -23,7 +23,10 @@ def chat(
     system: str | None,
     temperature: float | None,
 ) -> None:
-    """Ask a model: QUESTION, else what is piped in, else one question after another until Ctrl-D."""
+    """Ask a model, once or in a conversation.
+
+    QUESTION, else what is piped in, else one question after another until Ctrl-D.
+    """
     asked = " ".join(question) if question or sys.stdin.isatty() else sys.stdin.read().strip()
     if not asked and not sys.stdin.isatty():
         raise click.UsageError("There is no question: give one, or pipe one in.")

@@ -6,17 +6,21 @@ import click
 
 from cli.api import Api
 from cli.examination import Finding, examine
-from cli.output import print_json, printable
+from cli.output import json_option, print_json, printable
 
 _MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "wrong": ("✗", "red")}
 
 
 @click.command()
 @click.option("--calls/--no-calls", default=True, help="Ask each model a few tokens' worth, to see that it answers.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 @click.pass_obj
 def doctor(api: Api, *, calls: bool, as_json: bool) -> None:
-    """Check address, key, dependencies, models and documents; say what to do. Exits with 1 if anything is wrong."""
+    """Say what is wrong, and what to do.
+
+    Looks at the address, the key, what the app depends on, each model and the documents. Exits with 1 if anything is
+    wrong.
+    """
     found: list[Finding] = []
     for finding in examine(api, calls=calls):
         found.append(finding)

@@ -32,10 +32,10 @@ _OF_THE_MACHINE = (" + ", " - ", "Using CPython", "Creating virtual environment"
 class Screen:
     """A shell in a tmux server of its own, which ends with the block."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, width: int = _WIDTH) -> None:
         self._tmux = ["tmux", "-L", f"capture-{os.getpid()}"]
         shell = "env PS1='$ ' bash --norc --noprofile"
-        self._call("new-session", "-d", "-x", str(_WIDTH), "-y", str(_HEIGHT), "-c", str(folder), shell)
+        self._call("new-session", "-d", "-x", str(width), "-y", str(_HEIGHT), "-c", str(folder), shell)
 
     def __enter__(self) -> "Screen":
         return self
@@ -56,6 +56,15 @@ class Screen:
     def wait_for_prompt(self) -> None:
         self._until(lambda text: text.rstrip().endswith("\n$") or text.strip() == "$", "the prompt")
 
+    def run(self, command: str) -> str:
+        """Type a command; what it looks like with what it printed, once the prompt is back."""
+        line = f"$ {command}"
+        before = self.text().count(line)
+        self.type(command, "Enter")
+        self._until(lambda text: text.count(line) > before and text.rstrip().endswith("\n$"), f"the end of {command!r}")
+        text = self.text()
+        return text[text.rindex(line) :].rstrip().removesuffix("$")
+
     def _until(self, there: Callable[[str], bool], what: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while not there(self.text()):
@@ -74,7 +83,7 @@ def main() -> None:
         run, status = _session(clone, _PORT if port_is_free(_PORT) else any_port())
         pages = {"run": run, "status": status}
         for name, text in pages.items():
-            _publish(name, _presentable(text, clone))
+            publish(_PAGE, name, _presentable(text, clone))
 
 
 def _session(clone: Path, port: int) -> tuple[str, str]:
@@ -115,13 +124,14 @@ def _presentable(text: str, clone: Path) -> str:
     )
 
 
-def _publish(name: str, text: str) -> None:
+def publish(page: Path, name: str, text: str) -> None:
+    """Put it between the page's markers of this name."""
     begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    page = _PAGE.read_text()
-    if begin not in page or end not in page:
-        sys.exit(f"{_PAGE.name} has no markers {begin} and {end}.")
-    before, rest = page.split(begin, 1)
-    _PAGE.write_text(f"{before}{begin}\n```console\n{text}\n```\n{end}{rest.split(end, 1)[1]}")
+    written = page.read_text()
+    if begin not in written or end not in written:
+        sys.exit(f"{page.name} has no markers {begin} and {end}.")
+    before, rest = written.split(begin, 1)
+    page.write_text(f"{before}{begin}\n```console\n{text}\n```\n{end}{rest.split(end, 1)[1]}")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ def attached_file(document: DocumentRecord) -> AttachedFile:
         usage_bytes=document.usage_bytes,
         created_at=int(document.created_at.timestamp()),
         vector_store_id=document.store_id,
+        filename=document.filename,
         status=STATUS[document.state],
         last_error=None if document.last_error is None else _file_error(document.last_error),
         attributes=shown(document),

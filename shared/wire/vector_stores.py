@@ -199,11 +199,14 @@ class Progress(Shape):
 
 
 class AttachedFile(Shape):
+    """`filename` and `progress` are ours."""
+
     id: str
     object: Literal["vector_store.file"] = "vector_store.file"
     usage_bytes: int
     created_at: int
     vector_store_id: str
+    filename: str
     status: FileStatus
     last_error: FileError | None
     chunking_strategy: OtherChunking | StaticChunking = OtherChunking()

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
+import re
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from tests.scenarios.deck import KEYS, ROOT, Deck
-from tests.scenarios.test_documents import add
+from tests.scenarios.deck import KEYS, ROOT, Deck, eventually
+from tests.scenarios.test_documents import add, found
 from tests.upstream import Step
 
 
@@ -31,26 +34,72 @@ class Ran:
         return json.loads(self.out)
 
 
-async def run(*arguments: str, env: Mapping[str, str], stdin: str = "", cwd: Path = ROOT) -> Ran:
+async def started(
+    *arguments: str, env: Mapping[str, str], cwd: Path = ROOT, streams: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FLIGHTDECK_")}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-W", "error", "-m", "cli", *arguments),
         cwd=cwd,
         env=clean | env,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=streams,
+        stdout=streams,
+        stderr=streams,
     )
+
+
+async def run(*arguments: str, env: Mapping[str, str], stdin: str = "", cwd: Path = ROOT) -> Ran:
+    process = await started(*arguments, env=env, cwd=cwd)
     out, err = await process.communicate(stdin.encode())
-    ran = Ran(process.returncode or 0, out.decode(), err.decode())
-    assert "Traceback" not in ran.err
-    return ran
+    assert b"Traceback" not in err, err.decode()
+    return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
 async def cli(deck: Deck, *arguments: str, holder: str = "acme-admin", stdin: str = "") -> Ran:
     env = {"FLIGHTDECK_URL": deck.url, "FLIGHTDECK_API_KEY": KEYS[holder]}
     return await run(*arguments, env=env, stdin=stdin)
+
+
+class Terminal:
+    """The program on a terminal: what it shows so far, and what is typed."""
+
+    def __init__(self, deck: Deck, *arguments: str, holder: str = "acme-admin") -> None:
+        self._arguments = arguments
+        self._env = {"FLIGHTDECK_URL": deck.url, "FLIGHTDECK_API_KEY": KEYS[holder], "COLUMNS": "120", "TERM": "xterm"}
+        self._shown = b""
+
+    async def __aenter__(self) -> Self:
+        self._ours, theirs = os.openpty()
+        self.process = await started(*self._arguments, env=self._env, streams=theirs)
+        os.close(theirs)
+        self._reading = asyncio.create_task(asyncio.to_thread(self._read))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+        await self._reading
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._shown.decode(errors="replace"))
+
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    async def shows(self, words: str) -> None:
+        async def look() -> str:
+            return self.text
+
+        await eventually(look, lambda text: words in text)
+
+    def _read(self) -> None:
+        with suppress(OSError):  # the last holder of the other end is gone
+            while piece := os.read(self._ours, 65536):
+                self._shown += piece
 
 
 async def test_the_doctor_says_what_is_wrong_and_what_to_do(deck: Deck) -> None:
@@ -82,12 +131,43 @@ async def test_local_modes_address_and_key_are_found_and_its_key_goes_nowhere_el
     assert elsewhere.err == "Error: There is no key for http://127.0.0.1:9: set FLIGHTDECK_API_KEY.\n"
 
 
-async def test_keys_are_listed(deck: Deck) -> None:
-    async with deck.http("acme-admin") as http:
-        made = (await http.post("/v1/organization/admin_api_keys", json={"name": "bot", "scopes": ["models"]})).json()
+async def test_a_key_is_made_limited_listed_and_revoked(deck: Deck) -> None:
+    wanted = ("--scope", "models", "--principal", "hr", "--expires", "1d", "--requests-per-minute", "600")
+    made = await cli(deck, "keys", "create", "bot", *wanted)
+    async with deck.http(None) as http:
+        assert (await http.get("/v1/models", headers={"api-key": made.out.strip()})).status_code == 200
+    key_id = made.err.split()[0]
+    limited = (await cli(deck, "keys", "limit", key_id, "--requests-per-minute", "none", "--json")).json()
+    assert [key["max_requests_per_1_minute"] for key in limited] == [None]
     listed = await cli(deck, "keys", "list")
-    assert [made["id"], "bot", "acme", "models"] in [line[:4] for line in listed.lines]
-    assert made["id"] in [key["id"] for key in (await cli(deck, "keys", "list", "--json")).json()]
+    assert [key_id, "bot", "acme", "models", "hr"] in [line[:5] for line in listed.lines]
+    assert (await cli(deck, "keys", "revoke", "--yes", key_id)).code == 0
+    assert (await cli(deck, "keys", "log", "--last", "3")).lines[0][1:4] == [
+        "api_key.deleted",
+        key_id,
+        "key-acme-admin",
+    ]
+
+
+async def test_usage_and_costs_are_what_the_ledger_says(deck: Deck) -> None:
+    await deck.client().chat.completions.create(model="chat", messages=[{"role": "user", "content": "hi"}])
+
+    async def used() -> list[list[str]]:
+        return (await cli(deck, "usage", "--by", "model", "--by", "key", "--days", "1")).lines
+
+    lines = await eventually(used, lambda lines: any(line[:3] == ["chat", "key-acme", "completions"] for line in lines))
+    line = next(line for line in lines if line[:3] == ["chat", "key-acme", "completions"])
+    assert int(line[3]) >= 1
+    spent = (await cli(deck, "costs", "--by", "tenant", "--json")).json()
+    assert spent[0]["tenant"] == "acme"
+    assert spent[0]["cost_microusd"] > 0
+
+
+async def test_a_tenants_limits_are_shown_and_only_operators_set_them(deck: Deck) -> None:
+    shown = await cli(deck, "limits", "show", "acme")
+    assert shown.lines == [["acme", "none", "none", "none"]]
+    refused = await cli(deck, "limits", "set", "acme", "--monthly-budget", "250", "--requests-per-minute", "600")
+    assert (refused.code, "operator" in refused.err) == (1, True)
 
 
 async def test_what_the_server_refuses_is_said_in_its_words(deck: Deck) -> None:
@@ -120,6 +200,74 @@ async def test_chat_answers_from_a_store_by_its_name_with_citations(deck: Deck) 
     assert (await cli(deck, "chat", "--store", "nowhere", "What?")).err == (
         "Error: There is no vector store 'nowhere'; `stores list` shows those that there are.\n"
     )
+
+
+async def test_a_folder_is_brought_once_and_what_fails_says_why(deck: Deck, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    for name, content in {
+        "heron.md": b"The heron nests by the mill.",
+        "sub/owl.txt": b"The owl sleeps in the barn.",
+        "broken.pdf": b"%PDF-1.7\nnothing that a reader could use",
+        "large.bin": bytes(1_300_000),
+        "sub/.secret": b"never",
+        "node_modules/code.js": b"never",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    arguments = ("upload", str(folder), "--store", "birds", "--exclude", "node_modules", "--part-mib", "1")
+    async with Terminal(deck, *arguments, "--attribute", "year=2024") as terminal:
+        assert await terminal.process.wait() == 1
+    seen = terminal.text
+    assert "4 of 4 files" in seen, "the bars"
+    assert re.search(r"File +Reason", seen), "the table"
+    assert re.search(r"broken.pdf +invalid_file: 'broken.pdf'", seen)
+    assert ": 2 failed, 2 uploaded." in seen
+
+    (folder / "heron.md").write_text("The heron has left the mill.")
+    again = json.loads((await cli(deck, *arguments, "--json")).out)
+    assert {file["name"]: (file["what"], file["reason"][:12]) for file in again["files"]} == {
+        "broken.pdf": ("unchanged", "invalid_file"),
+        "heron.md": ("uploaded", ""),
+        "large.bin": ("unchanged", "unsupported_"),
+        "sub/owl.txt": ("unchanged", ""),
+    }
+    listed = (await cli(deck, "documents", "list", "birds", "--json")).json()
+    heron = next(file for file in listed if file["filename"] == "heron.md")
+    assert (len(listed), heron["attributes"]["path"], heron["attributes"]["year"]) == (4, "heron.md", 2024)
+    assert await found(deck, again["store_id"], "Where is the heron?") == ["heron.md", "owl.txt"]
+
+
+async def test_a_document_is_shown_followed_and_tried_again(deck: Deck) -> None:
+    store = await deck.client().vector_stores.create(name="shelf")
+    good = await add(deck, store.id, "good.txt", b"The lamp is on the shelf.")
+    bad = await add(deck, store.id, "bad.pdf", b"%PDF-1.7\nnothing that a reader could use")
+    failed = await cli(deck, "documents", "list", "shelf", "--status", "failed")
+    assert [(line[0], line[1], line[2]) for line in failed.lines] == [(bad.id, "bad.pdf", "failed")]
+    tried = (await cli(deck, "documents", "retry", "shelf", "--failed", "--json")).json()
+    assert [file["id"] for file in tried] == [bad.id]
+    shown = await cli(deck, "documents", "show", "shelf", bad.id, "--follow")
+    assert shown.code == 1
+    assert "reason   invalid_file: 'bad.pdf'" in shown.out
+    timeline = (await cli(deck, "documents", "show", "shelf", good.id)).out
+    assert [line.split()[0] for line in timeline.splitlines()[1:]][:3] == ["attached", "state", "index"]
+    assert "embed" in timeline
+
+
+async def test_a_conversation_goes_on_after_an_answer_was_stopped(deck: Deck) -> None:
+    deck.upstream.script("chat", Step(text="First."), Step(chunks=("Two ", "never"), fault="stall", after_chunks=1))
+    async with Terminal(deck, "chat", holder="acme") as terminal:
+        await terminal.shows("> ")
+        terminal.type("One?\n")
+        await terminal.shows("First.")
+        terminal.type("Two?\n")
+        await terminal.shows("Two ")
+        terminal.process.send_signal(signal.SIGINT)
+        await terminal.shows("(stopped)")
+        terminal.process.send_signal(signal.SIGINT)
+        assert await terminal.process.wait() == 130
+    assert "Traceback" not in terminal.text
+    roles = [message["role"] for message in deck.upstream.journal.of("chat")[1].body["messages"]]
+    assert roles == ["user", "assistant", "user"]
 
 
 async def test_a_question_may_be_piped_in(deck: Deck) -> None:
