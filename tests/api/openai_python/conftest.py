@@ -7,14 +7,14 @@ import openai
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(product: Any) -> Iterator[openai.OpenAI]:
     """It does not retry: a refusal is seen as it comes."""
     with openai.OpenAI(base_url=product.base_url, api_key=product.key, max_retries=0) as made:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def azure(product: Any) -> Iterator[openai.AzureOpenAI]:
     version = "2025-04-01-preview"
     with openai.AzureOpenAI(
