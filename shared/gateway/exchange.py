@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable
 
-from shared.errors import UpstreamTimeoutError
+from pydantic import ValidationError
+
+from shared.errors import UpstreamError, UpstreamTimeoutError
 from shared.gateway.attempts import Spend, Upstreams, Usage, settled_on_failure, usage_of
 from shared.gateway.refusals import refusal
 from shared.gateway.routing import Turn
+from shared.wire.validation import json_of
 
 
 async def exchange(
@@ -18,7 +21,9 @@ async def exchange(
     """
     with settled_on_failure(spend, lambda: count(b"")):
         answered = await _ask(upstreams, turn, path, body)
-    usage = usage_of(answered)
+        usage = usage_of(answered)
+        if usage is None:
+            _require_object(answered)
     spend.observed.answered(answered)
     spend.settle(200, usage or count(answered), estimated=usage is None)
     return answered
@@ -39,3 +44,11 @@ async def _ask(upstreams: Upstreams, turn: Turn, path: str, body: bytes) -> byte
             f"The model did not answer within {upstreams.waits.deadline_s:g} s. Set 'stream' to true to get what it "
             f"has to say as it comes, or 'background' on a response for work that takes long."
         ) from error
+
+
+def _require_object(answered: bytes) -> None:
+    """An answer that is cut short is none: OpenAI's clients fail on it with an error that is not theirs."""
+    try:
+        json_of(answered)
+    except ValidationError as error:
+        raise UpstreamError("The model's answer cannot be read.", code="upstream_malformed") from error

@@ -82,7 +82,7 @@ async def test_equals_share_the_calls_by_weight(bench: Bench) -> None:
     assert share["second"] > 5
 
 
-@pytest.mark.parametrize("step", FAILING, ids=lambda step: f"{step.status}-{step.fault}")
+@pytest.mark.parametrize("step", [*FAILING, Step(fault="malformed")], ids=lambda step: f"{step.status}-{step.fault}")
 async def test_a_deployment_that_cannot_answer_loses_its_turn_to_the_next(bench: Bench, step: Step) -> None:
     pair = pair_of(bench)
     pair.script("first", step)
