@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from shared.wire.filters import BoundedFilter
+from shared.wire.models import ModelName
 from shared.wire.shape import Shape
 
 
@@ -53,7 +54,7 @@ class ChatEnvelope(Shape):
 
     model_config = ConfigDict(extra="allow")
 
-    model: StrictStr = ""
+    model: ModelName = ""
     messages: list[Message] = Field(min_length=1)
     stream: StrictBool | None = None
     stream_options: StreamOptions | None = None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
+from shared.wire.models import ModelName
 from shared.wire.shape import Shape
 
 Text = Annotated[StrictStr, Field(min_length=1)]
@@ -14,5 +15,5 @@ class EmbeddingEnvelope(Shape):
 
     model_config = ConfigDict(extra="allow")
 
-    model: StrictStr = ""
+    model: ModelName = ""
     input: Text | Annotated[list[Text] | list[StrictInt] | list[list[StrictInt]], Field(min_length=1, max_length=2048)]

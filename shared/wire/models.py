@@ -1,8 +1,13 @@
 """Models on the wire."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, StrictStr
 
 from shared.wire.shape import Shape
+
+type ModelName = Annotated[StrictStr, BeforeValidator(lambda name: "" if name is None else name)]
+"""As a request names its model. AzureOpenAI clients name it in the path, and LangChain's then sends null here."""
 
 
 class ModelObject(Shape):

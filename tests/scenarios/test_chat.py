@@ -55,6 +55,15 @@ async def test_the_azure_client_gets_the_same(deck: Deck) -> None:
     assert "chat" in [model.id async for model in client.models.list()]
 
 
+async def test_an_azure_client_may_send_null_for_the_model_that_its_path_names(deck: Deck) -> None:
+    async with deck.http() as http:
+        for path, body in (("chat/chat/completions", {"messages": MESSAGES}), ("embedding/embeddings", {"input": "a"})):
+            answer = await http.post(f"/openai/deployments/{path}", json=body | {"model": None})
+            assert answer.status_code == 200
+        missing = await http.post("/v1/chat/completions", json={"messages": MESSAGES, "model": None})
+    assert (missing.status_code, missing.json()["error"]["param"]) == (400, "model")
+
+
 async def test_embeddings_are_the_same_in_base64_and_in_numbers(deck: Deck) -> None:
     client = deck.client()
     packed = await client.embeddings.create(model="embedding", input="some words")
