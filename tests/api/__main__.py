@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.report import table
 from local.azurite import Azurite, AzuriteConfig
 from tests.api.clients import CLIENTS, FOLDER, Outcome, PythonClient, run
-from tests.api.told import told
+from tests.api.told import product_settings, told
 from tests.scenarios.deck import running
 from tests.upstream import ScriptedUpstream
 
@@ -35,7 +35,10 @@ async def _run(clients: list[PythonClient]) -> list[Outcome]:
         storage = Azurite(AzuriteConfig(data_dir=folder / "azurite"))
         await storage.start()
         try:
-            async with ScriptedUpstream() as upstream, running(folder, storage, upstream) as deck:
+            async with (
+                ScriptedUpstream() as upstream,
+                running(folder, storage, upstream, product_settings(upstream)) as deck,
+            ):
                 env = os.environ | told(deck)
                 return [await _client(client, env) for client in clients]
         finally:

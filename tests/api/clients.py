@@ -37,7 +37,11 @@ class PythonClient:
         return pytest_command(str(self.environment.program("python")), self.suite, report)
 
 
-CLIENTS = tuple(PythonClient(f"openai-{major}", "openai", "openai_python") for major in (1, 2, 3))
+CLIENTS = (
+    *(PythonClient(f"openai-{major}", "openai", "openai_python") for major in (1, 2, 3)),
+    PythonClient("langchain", "langchain-openai", "langchain"),
+    PythonClient("llamaindex", "llama-index-llms-openai", "llamaindex"),
+)
 
 
 def pytest_command(python: str, suite: str, report: Path) -> list[str]:

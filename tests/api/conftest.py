@@ -36,9 +36,9 @@ class Upstream:
         self._ask("DELETE", "/_script")
         self._ask("DELETE", "/_journal")
 
-    def bodies(self) -> list[dict[str, Any]]:
-        """What the models were asked, in order."""
-        return [entry["body"] for entry in self._ask("GET", "/_journal")["entries"]]
+    def bodies(self, model: str = "chat") -> list[dict[str, Any]]:
+        """What the model was asked, in order."""
+        return [entry["body"] for entry in self._ask("GET", "/_journal")["entries"] if entry["model"] == model]
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -73,8 +73,6 @@ def test_files_are_walked_through_pages_by_the_asynchronous_client(client: opena
     asyncio.run(main())
 
 
-# openai 1.x leaves the file open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_upload_in_parts_is_the_file(client: openai.OpenAI, tmp_path: Path) -> None:
     whole = bytes(range(256)) * 10_000
     path = tmp_path / "big.bin"

@@ -19,9 +19,11 @@ def test_one_model(client: openai.OpenAI) -> None:
 
 
 def test_embeddings_are_the_same_packed_and_plain(either: openai.OpenAI, upstream: Any) -> None:
-    packed = either.embeddings.create(model="embedding", input=["some words", "others"])
-    plain = either.embeddings.create(model="embedding", input=["some words", "others"], encoding_format="float")
-    assert [body["encoding_format"] for body in upstream.bodies()] == ["base64", "float"]
+    texts = ["some words", "others"]
+    packed = either.embeddings.create(model="embedding", input=texts)
+    plain = either.embeddings.create(model="embedding", input=texts, encoding_format="float")
+    asked = [body["encoding_format"] for body in upstream.bodies("embedding") if body["input"] == texts]
+    assert asked == ["base64", "float"]
     assert [item.index for item in packed.data] == [0, 1]
     for one, two in zip(packed.data, plain.data, strict=True):
         assert len(one.embedding) == 384
