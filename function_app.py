@@ -16,6 +16,7 @@ from functions import (
     mcp,
     models,
     policies,
+    responses,
     telemetry,
     uploads,
     vector_stores,
@@ -26,6 +27,7 @@ app = health.App(http_auth_level=func.AuthLevel.ANONYMOUS)
 for area in (
     chat,
     conversations,
+    responses,
     embeddings,
     models,
     files,

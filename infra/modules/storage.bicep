@@ -23,6 +23,8 @@ var queueNames = [
   'usage-poison'
   'document-parts'
   'document-parts-poison'
+  'responses'
+  'responses-poison'
 ]
 var containerNames = [
   'files'

@@ -14,6 +14,8 @@ from shared.wire.chat import Citation, Context, Quote
 
 MARK = re.compile(r"\[doc(\d{1,6})\]")
 _OPEN_MARK = re.compile(r"\[(?:d(?:o(?:c\d{0,6})?)?)?$")
+_SPACE = " \t"
+_OPEN_MARK_WITH_SPACE = re.compile(rf"[{_SPACE}]*(?:{_OPEN_MARK.pattern[:-1]})?$")
 _SENTENCE_END = re.compile(r"(?:[.!?]\s+|[\u3002\uff01\uff1f]\s*|\n)(?=\S)")
 _LONGEST_CLAIM = 4000
 
@@ -40,25 +42,40 @@ class Grounds:
         return found if len(found) == len(spans) else None
 
 
-class MarkCheck:
-    """Passes an answer on as it streams, without the marks that nothing proves. `quotes` are those found so far.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark that is proven: of passage `number`, after so many characters of what was passed on."""
 
-    Holds back what may be the beginning of a mark until it is known; `flush` gives the rest.
+    number: int
+    index: int
+
+
+class MarkCheck:
+    """Passes an answer on as it streams, without the marks that nothing proves. `quotes` and `marks` are those found
+    so far.
+
+    Holds back what may be the beginning of a mark until it is known; `flush` gives the rest. Without `keep_marks` all
+    of them are taken out, with the space before them: `marks` says where the proven ones stood.
     """
 
-    def __init__(self, grounds: Grounds) -> None:
+    def __init__(self, grounds: Grounds, *, keep_marks: bool = True) -> None:
         self.quotes: list[Quote] = []
+        self.marks: list[Mark] = []
         self._grounds = grounds
+        self._keep_marks = keep_marks
         self._held = ""
         self._claim = ""
         self._after_mark = False
+        self._passed = 0
 
     def feed(self, text: str) -> str:
         text = self._held + text
-        opened = _OPEN_MARK.search(text)
+        opened = (_OPEN_MARK if self._keep_marks else _OPEN_MARK_WITH_SPACE).search(text)
         cut = opened.start() if opened else len(text)
         self._held = text[cut:]
-        return self._checked(text[:cut])
+        passed = self._checked(text[:cut])
+        self._passed += len(passed)
+        return passed
 
     def flush(self) -> str:
         held, self._held = self._held, ""
@@ -68,19 +85,22 @@ class MarkCheck:
         passed, position = "", 0
         for mark in MARK.finditer(text):
             between = text[position : mark.start()]
-            passed += between + self._judged(between, mark)
+            passed += between if self._keep_marks else between.rstrip(_SPACE)
+            if self._proves(between, int(mark[1])):
+                self.marks.append(Mark(int(mark[1]), self._passed + len(passed)))
+                passed += mark[0] if self._keep_marks else ""
             position = mark.end()
         self._hear(text[position:])
         return passed + text[position:]
 
-    def _judged(self, between: str, mark: re.Match[str]) -> str:
+    def _proves(self, between: str, number: int) -> bool:
         self._hear(between)
         self._after_mark = True
-        proof = self._grounds.proof(int(mark[1]), _last_sentence(self._claim))
+        proof = self._grounds.proof(number, _last_sentence(self._claim))
         if proof is None:
-            return ""
+            return False
         self.quotes += [quote for quote in proof if quote not in self.quotes]
-        return mark[0]
+        return True
 
     def _hear(self, text: str) -> None:
         """Marks that follow one another prove the same claim; with other words between, the next one begins."""

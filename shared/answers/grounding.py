@@ -62,9 +62,10 @@ def _with_passages(message: _Message, quoted: str) -> _Message:
     return {**message, "content": [{"type": "text", "text": quoted}, *cast("list[object]", content)]}
 
 
-def quoted(passages: Sequence[Passage], fence: str = "") -> str:
-    """The passages as the model is shown them, between two fences."""
-    texts = (f"[doc{n}] {_title(passage)}\n{_unmarked(passage.text)}" for n, passage in enumerate(passages, start=1))
+def quoted(passages: Sequence[Passage], fence: str = "", *, first: int = 1) -> str:
+    """The passages as the model is shown them, between two fences, numbered from `first` on."""
+    numbered = enumerate(passages, start=first)
+    texts = (f"[doc{n}] {_title(passage)}\n{_unmarked(passage.text)}" for n, passage in numbered)
     return "\n\n".join((fence, *texts, fence))
 
 

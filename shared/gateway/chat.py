@@ -36,7 +36,10 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One chat completion to be had. `body` is the client's JSON, whatever it holds beyond what we know."""
+    """One chat completion to be had. `body` is the client's JSON, whatever it holds beyond what we know.
+
+    `param` is what the client calls that which becomes too long: what its messages came from.
+    """
 
     caller: Caller
     model: str
@@ -46,6 +49,7 @@ class ChatCall:
     wish: CacheWish = DEFAULT
     retrieval: Retrieval | None = None
     source: Source = "api"
+    param: str = "messages"
 
 
 class ChatGateway:
@@ -119,8 +123,8 @@ class ChatGateway:
         if usage.prompt_tokens > model.context_tokens:
             raise ContextLengthError(
                 f"This model's maximum context length is {model.context_tokens} tokens. "
-                f"However, your messages resulted in {usage.prompt_tokens} tokens.",
-                param="messages",
+                f"However, your {call.param} resulted in {usage.prompt_tokens} tokens.",
+                param=call.param,
             )
 
     def _begin(

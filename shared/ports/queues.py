@@ -4,13 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-WorkQueue = Literal["documents", "document-parts", "usage"]
-QueueName = Literal["documents", "document-parts", "usage", "documents-poison", "document-parts-poison", "usage-poison"]
+WorkQueue = Literal["documents", "document-parts", "usage", "responses"]
+QueueName = Literal[
+    "documents",
+    "document-parts",
+    "usage",
+    "responses",
+    "documents-poison",
+    "document-parts-poison",
+    "usage-poison",
+    "responses-poison",
+]
 
 POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
     "documents": "documents-poison",
     "document-parts": "document-parts-poison",
     "usage": "usage-poison",
+    "responses": "responses-poison",
 }
 """Where the host moves what failed too often: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages"""
 

@@ -9,6 +9,7 @@ from shared.ports.audit import AuditRecord
 from shared.ports.conversations import ConversationRecord
 from shared.ports.keys import KeyRecord
 from shared.ports.policies import PolicyRecord
+from shared.ports.responses import ResponseRecord
 
 MAX_RECORD_BYTES = 2_000_000
 """The largest item Cosmos DB stores (2 MB); every adapter holds to it, so that none is laxer than production."""
@@ -228,6 +229,7 @@ type Record = (
     | KeyRecord
     | AuditRecord
     | PolicyRecord
+    | ResponseRecord
 )
 
 

@@ -1,13 +1,14 @@
 """Vector stores: made, counted, searched, deleted."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
 from shared.ports.models import Rewriter
-from shared.ports.records import DocumentRecord, Records, VectorStoreRecord, document_id
+from shared.ports.records import Attribute, DocumentRecord, Records, VectorStoreRecord, document_id
 from shared.retrieval.attachments import Attachments
 from shared.retrieval.filters import filter_of
 from shared.retrieval.folders import Folders
@@ -106,24 +107,24 @@ class VectorStores:
             limit=body.max_num_results,
             score_threshold=ranking.score_threshold,
             filters=None if body.filters is None else filter_of(body.filters),
-            weights=_weights(ranking.hybrid_search),
+            weights=weights_of(ranking.hybrid_search),
         )
-        results = await asyncio.gather(*(self._result(caller, passage) for passage in found))
+        attributes = await self.attributes(caller, found)
+        results = [_result(passage, given) for passage, given in zip(found, attributes, strict=True)]
         return SearchPage(search_query=list(queries), data=results)
 
-    async def _result(self, caller: Caller, passage: Passage) -> SearchResult:
-        try:
-            identity = document_id(passage.store_id, passage.file_id)
-            attributes = dict((await self.documents.get(caller.tenant, identity)).value.attributes)
-        except NotFoundError:
-            attributes = {}
-        return SearchResult(
-            file_id=passage.file_id,
-            filename=passage.filename,
-            score=passage.score,
-            attributes=attributes,
-            content=[TextContent(text=passage.text)],
-        )
+    async def attributes(self, caller: Caller, found: Sequence[Passage]) -> Sequence[Mapping[str, Attribute]]:
+        """Those of each passage's file; none for a file that is gone meanwhile."""
+
+        async def read(identity: str) -> Mapping[str, Attribute]:
+            try:
+                return (await self.documents.get(caller.tenant, identity)).value.attributes
+            except NotFoundError:
+                return {}
+
+        wanted = dict.fromkeys(document_id(passage.store_id, passage.file_id) for passage in found)
+        read_once = dict(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))
+        return [read_once[document_id(passage.store_id, passage.file_id)] for passage in found]
 
     async def _object(self, record: VectorStoreRecord) -> VectorStoreObject:
         documents = walk(self.documents, record.tenant, Walk({"store_id": record.id}))
@@ -144,5 +145,15 @@ def _changed(record: VectorStoreRecord, body: VectorStoreChanges) -> VectorStore
     return record
 
 
-def _weights(asked: HybridWeights | None) -> Weights | None:
+def _result(passage: Passage, attributes: Mapping[str, Attribute]) -> SearchResult:
+    return SearchResult(
+        file_id=passage.file_id,
+        filename=passage.filename,
+        score=passage.score,
+        attributes=dict(attributes),
+        content=[TextContent(text=passage.text)],
+    )
+
+
+def weights_of(asked: HybridWeights | None) -> Weights | None:
     return None if asked is None else Weights(vector=asked.embedding_weight, text=asked.text_weight)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.wire import policies as policies
     from shared.wire import replies as replies
     from shared.wire import response_items as response_items
+    from shared.wire import responses as responses
     from shared.wire import scopes as scopes
     from shared.wire import shape as shape
     from shared.wire import uploads as uploads

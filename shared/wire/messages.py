@@ -66,6 +66,14 @@ class DocumentPartMessage(QueueMessage):
     part: PartRange
 
 
+class ResponseMessage(QueueMessage):
+    """Make one response whose client does not wait for it."""
+
+    kind: Literal["response"] = "response"
+    tenant: str
+    response_id: str
+
+
 class BlobMessage(QueueMessage):
     """A blob of the `documents` container was created, changed or deleted."""
 
@@ -119,6 +127,14 @@ def parse_document_part(body: bytes) -> DocumentPartMessage:
         return DocumentPartMessage.model_validate(current(json_object(body)))
     except ValidationError as error:
         raise PoisonMessageError(f"Not a message of the document-parts queue: {explain(error)}.") from error
+
+
+def parse_response(body: bytes) -> ResponseMessage:
+    """A message of the `responses` queue. Raise PoisonMessageError with the reason."""
+    try:
+        return ResponseMessage.model_validate(current(json_object(body)))
+    except ValidationError as error:
+        raise PoisonMessageError(f"Not a message of the responses queue: {explain(error)}.") from error
 
 
 def _from_event_grid(body: bytes) -> BlobMessage:

@@ -17,6 +17,8 @@ from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.knowledge import Knowledge
 from shared.answers.mcp import McpServer
 from shared.answers.models import ModelAnswers
+from shared.answers.responses.file_search import FileSearch
+from shared.answers.responses.rounds import Rounds
 from shared.answers.rewriting import QueryRewriter
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
@@ -43,6 +45,7 @@ from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
 from shared.wiring.probes import probes
+from shared.wiring.responses import open_responses
 from shared.wiring.retrieval import Indexing, Outside, Storage, open_retrieval
 from shared.wiring.stores import open_stores
 
@@ -82,7 +85,11 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     extractor = Extractor(reading)
     indexing = Indexing(indexes, extractor, settings.lease_s)
     outside = Outside(tenancy.policies, _rewriter(settings, chat_gateway), clock)
-    retrieval = open_retrieval(stores, Storage(queues, blobs), indexing, outside)
+    storage = Storage(queues, blobs)
+    retrieval = open_retrieval(stores, storage, indexing, outside)
+    conversations = Conversations(stores.conversations, stores.conversation_items, Tenants(stores.tenants), clock)
+    rounds = Rounds(chat, catalogue, FileSearch(indexes.search, retrieval.vector_stores), tokens, clock)
+    responses = open_responses(stores, storage, rounds, conversations, retrieval.files, clock)
 
     async def close() -> None:
         await chat.drain()
@@ -98,7 +105,9 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
         chat=ChatAnswers(chat, catalogue, indexes.search, clock),
-        conversations=Conversations(stores.conversations, stores.conversation_items, Tenants(stores.tenants), clock),
+        conversations=conversations,
+        responses=responses.answers,
+        background=responses.background,
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,

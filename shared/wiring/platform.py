@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from shared.answers.embeddings import EmbeddingAnswers
     from shared.answers.mcp import McpServer
     from shared.answers.models import ModelAnswers
+    from shared.answers.responses.background import BackgroundResponses
+    from shared.answers.responses.creation import ResponseAnswers
     from shared.metering.costs import CostReports
     from shared.metering.reconcile import UsageReconciler
     from shared.metering.recording import UsageRecorder
@@ -50,6 +52,8 @@ class Platform:
     policies: "PolicyAdministration"
     chat: "ChatAnswers"
     conversations: "Conversations"
+    responses: "ResponseAnswers"
+    background: "BackgroundResponses"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"
     files: "Files"

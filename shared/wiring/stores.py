@@ -26,6 +26,7 @@ from shared.ports.records import (
     UploadRecord,
     VectorStoreRecord,
 )
+from shared.ports.responses import ResponseRecord
 from shared.ports.sizes import SizedRecords, StoredBytes
 from shared.ports.usage import UsageLedger
 
@@ -49,6 +50,7 @@ class Stores:
     key_index: KeyIndex
     audit: Records[AuditRecord]
     policies: Records[PolicyRecord]
+    responses: Records[ResponseRecord]
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
@@ -103,6 +105,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         key_index=CosmosKeyIndex(account),
         audit=CosmosRecords(account, AuditRecord),
         policies=CosmosRecords(account, PolicyRecord),
+        responses=CosmosRecords(account, ResponseRecord),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         answers=CosmosAnswerCache(account),
@@ -158,6 +161,7 @@ def _open_sqlite(location: str) -> Stores:
         key_index=SqliteKeyIndex(database),
         audit=SqliteRecords(database, AuditRecord),
         policies=SqliteRecords(database, PolicyRecord),
+        responses=SqliteRecords(database, ResponseRecord),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         answers=SqliteAnswerCache(database, SystemClock()),

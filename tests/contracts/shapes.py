@@ -1,18 +1,24 @@
 """The shapes that records and messages have had: `python -m tests.contracts.shapes` notes those of today."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeAliasType, get_args, get_type_hints
 
 from shared.ports.codec import Codec
 from shared.ports.records import Record
-from shared.wire.messages import BlobMessage, DocumentMessage, DocumentPartMessage, QueueMessage
+from shared.wire.messages import BlobMessage, DocumentMessage, DocumentPartMessage, QueueMessage, ResponseMessage
 from shared.wire.usage import UsageMessage
 
 RECORDS: Sequence[type[Record]] = get_args(Record.__value__)
-MESSAGES: Sequence[type[QueueMessage]] = (DocumentMessage, DocumentPartMessage, BlobMessage, UsageMessage)
+MESSAGES: Sequence[type[QueueMessage]] = (
+    DocumentMessage,
+    DocumentPartMessage,
+    BlobMessage,
+    ResponseMessage,
+    UsageMessage,
+)
 
 RELEASED: Mapping[str, int] = {
     **dict.fromkeys(("FileRecord", "VectorStoreRecord", "FolderRecord", "DocumentRecord"), 1),
@@ -44,8 +50,18 @@ def shape(written: Any) -> Shape:
 
 def _described(hint: Any) -> Any:
     name = str(hint) if get_args(hint) else hint.__name__
-    inner = [shape(one) for one in (hint, *get_args(hint)) if is_dataclass(one)]
+    inner = [shape(one) for one in _within(hint) if is_dataclass(one)]
     return [name, *inner] if inner else name
+
+
+def _within(hint: Any) -> Iterator[Any]:
+    """The type itself and those that it is made of."""
+    if isinstance(hint, TypeAliasType):
+        yield from _within(hint.__value__)
+        return
+    yield hint
+    for one in get_args(hint):
+        yield from _within(one)
 
 
 if __name__ == "__main__":

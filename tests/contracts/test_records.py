@@ -40,10 +40,38 @@ from shared.ports.records import (
     UploadRecord,
     VectorStoreRecord,
 )
+from shared.ports.responses import (
+    Argued,
+    Begun,
+    Calling,
+    Citation,
+    Closed,
+    Ended,
+    Found,
+    FoundText,
+    Queued,
+    Refused,
+    ResponseRecord,
+    Said,
+    Searching,
+    Spent,
+)
 from tests.contracts.stores import AT, document_record, file_record
 from tests.cosmos.worlds import STORES
 
 SIZED = (FileRecord, UploadPartRecord)
+MOVES = (
+    Queued(),
+    Begun(),
+    Searching(("q",)),
+    Found((FoundText("f", "a.txt", 0.5, "text", 3, 1, {"a": 1.5, "b": True, "c": "d"}), FoundText("f", "b", 1, ""))),
+    Said(("pieces ", "of it")),
+    Refused(("no",)),
+    Closed((Citation("f", "a.txt", 3),), whole=False),
+    Calling("call_1", "function"),
+    Argued(("{", "}")),
+    Ended("incomplete", AT, Spent(1, 2, 3, 4), "max_output_tokens", "code", "message"),
+)
 
 type Make = Callable[[type[Record]], Records[Record]]
 
@@ -122,6 +150,8 @@ class TestOneRecord:
                 created_at=AT,
                 expires_at=AT,
             ),
+            ResponseRecord("resp_1", "t", AT, {"model": "chat", "n": [1]}, ({"type": "x"},), limits=KeyLimits(1)),
+            ResponseRecord("resp_2", "t", AT, {}, (), MOVES, ("staff",), "key_1", claim="m", claimed_until=AT),
             AuditRecord("audit_1", "t", "api_key.created", AT, None, "other", "key_1", {"scopes": ("a", "b"), "n": 1}),
             document_record("d"),
             document_record(

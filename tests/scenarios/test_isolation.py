@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "update_conversation": {"metadata": {"a": "b"}},
     "update_project_policy": {},
     "update_admin_api_key": {"name": "new"},
+    "create_response": {"model": "chat", "input": "hi", "previous_response_id": "{response_id}"},
     "create_chat_completion": {
         "model": "chat",
         "messages": [{"role": "user", "content": "hi"}],
@@ -105,6 +106,7 @@ async def _made(deck: Deck, owner: str) -> dict[str, str]:
     batch = await client.vector_stores.file_batches.create(store.id, file_ids=[file.id])
     upload = await client.uploads.create(bytes=3, filename="b.txt", mime_type="text/plain", purpose="assistants")
     conversation = await client.conversations.create()
+    response = await client.responses.create(model="chat", input="What is secret?")
     async with deck.http(f"{owner}-admin") as http:
         key = (await http.post("/v1/organization/admin_api_keys", json={"name": "theirs"})).json()
     return {
@@ -114,6 +116,7 @@ async def _made(deck: Deck, owner: str) -> dict[str, str]:
         "upload_id": upload.id,
         "conversation_id": conversation.id,
         "key_id": key["id"],
+        "response_id": response.id,
         "project_id": owner,
     }
 
@@ -176,6 +179,7 @@ async def test_its_owner_still_has_all_of_it(deck: Deck, theirs: dict[str, str])
     assert (await owner.vector_stores.retrieve(theirs[_STORE])).name == "secret"
     batch = await owner.vector_stores.file_batches.retrieve(theirs["batch_id"], vector_store_id=theirs[_STORE])
     assert batch.status != "cancelled"
+    assert (await owner.responses.retrieve(theirs["response_id"])).output_text == "Scripted answer."
     async with deck.http("other-admin") as http:
         key = (await http.get(f"/v1/organization/admin_api_keys/{theirs['key_id']}")).json()
     assert key["name"] == "theirs"

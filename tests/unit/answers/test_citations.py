@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.answers.citations import Grounds, MarkCheck
+from shared.answers.citations import Grounds, Mark, MarkCheck
 from shared.retrieval.fusion import Passage
 from tests.unit.answers.test_grounding import passage
 
@@ -91,6 +91,23 @@ def test_a_quotation_counts_for_the_marks_behind_its_sentence_only() -> None:
 def test_a_full_stop_inside_a_quotation_ends_no_sentence() -> None:
     answer = 'They write "as we said. And meant it. Truly" there [doc1]'
     assert "[doc1]" not in checked(answer)[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "marks"),
+    [
+        ("Leave is long [doc1]. Flights [doc9]  [doc2], too.", "Leave is long. Flights, too.", [(1, 13), (2, 22)]),
+        ('It is "twenty-five days of"[doc1][doc2].', 'It is "twenty-five days of".', [(1, 27)]),
+        ("A list:\n- one [doc3]\n- two [doc", "A list:\n- one\n- two [doc", [(3, 13)]),
+        ("spaces stay  in the middle and at the end  ", "spaces stay  in the middle and at the end  ", []),
+    ],
+)
+def test_marks_can_be_taken_out_with_their_places_noted(answer: str, text: str, marks: list[tuple[int, int]]) -> None:
+    for size in (1, 2, 3, 7, len(answer)):
+        check = MarkCheck(GROUNDS, keep_marks=False)
+        passed = "".join(check.feed(answer[start : start + size]) for start in range(0, len(answer), size))
+        assert passed + check.flush() == text
+        assert check.marks == [Mark(number, index) for number, index in marks]
 
 
 def test_names_and_single_words_in_marks_are_no_quotations() -> None:

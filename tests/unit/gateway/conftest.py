@@ -99,6 +99,10 @@ class Bench:
         return Catalogue(models), Dispatcher(router, *unrestricted(clock)), upstreams
 
     @property
+    def catalogue(self) -> Catalogue:
+        return self._parts()[0]
+
+    @property
     def chat(self) -> ChatGateway:
         return ChatGateway(*self._parts())
 
