@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import category
 
 import click
 
 from cli.api import Json
+
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Unicode's embeddings, overrides and isolates of writing direction."""
 
 type Cell = str | int | float | None
 
@@ -56,8 +60,12 @@ def note(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Names, documents and models are others' words: none of them may command the terminal."""
-    return "".join(mark if mark.isprintable() or mark in "\n\t" else "�" for mark in text)
+    """Names, documents and models are others' words: none of them may command the terminal, or turn its lines round."""
+    return "".join("�" if _commands(mark) else mark for mark in text.replace("\r", ""))
+
+
+def _commands(mark: str) -> bool:
+    return mark not in "\n\t" and (category(mark) in ("Cc", "Cs") or mark in _TURNS)
 
 
 def moment(seconds: float | None) -> str:

@@ -16,6 +16,7 @@ from cli.output import field, note, print_json, show
 from cli.parameters import attribute
 from cli.stores import find_store
 from cli.upload.folders import Choice, chosen
+from cli.upload.known import normal
 
 if TYPE_CHECKING:
     from cli.upload.sending import Outcome
@@ -67,6 +68,7 @@ def upload(
     What is there unchanged is left alone, so repeat it at will. Ends with a table of what failed and why, if anything,
     and then exits with 1.
     """
+    given = normal(dict(attributes))
     files = chosen(paths, Choice(include, exclude, hidden))
     if not files:
         raise CommandError(f"No file in {', '.join(map(str, paths))} is meant.")
@@ -76,7 +78,7 @@ def upload(
     from cli.upload.run import Wishes, bring
 
     store_id = (find_store(api, store) or api.post("vector_stores", {"name": store}))["id"]
-    wishes = Wishes(dict(attributes), at_once, part_mib * _MIB, wait)
+    wishes = Wishes(given, at_once, part_mib * _MIB, wait)
     try:
         outcomes = asyncio.run(bring(api.connection, store_id, files, wishes))
     except KeyboardInterrupt:

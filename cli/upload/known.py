@@ -8,10 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cli.api import Json
+from cli.failures import CommandError
 
-PATH, SHA256 = "path", "sha256"
+PATH, SHA256, ACL = "path", "sha256", "acl"
 
 type Attributes = Mapping[str, str | float | bool]
+
+
+def normal(given: Attributes) -> Attributes:
+    """As the store shows them: principals of an acl in their order. Raise CommandError for names that are ours."""
+    if taken := given.keys() & {PATH, SHA256}:
+        raise CommandError(f"The attribute {min(taken)!r} is what an upload goes by; choose another name.")
+    if not isinstance(acl := given.get(ACL, 0), str):
+        return given
+    return {**given, ACL: ",".join(sorted({principal.strip() for principal in acl.split(",")}))}
 
 
 @dataclass(frozen=True, slots=True)

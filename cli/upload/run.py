@@ -1,8 +1,10 @@
 """An upload from beginning to end."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import openai
 from openai import AsyncOpenAI
 
 from cli import sdk
@@ -45,5 +47,6 @@ async def _indexed(client: AsyncOpenAI, store_id: str, outcomes: list[Outcome], 
     settled = [replace(one, reason=reasons.get(one.file_id or "", one.reason)) for one in outcomes]
     for outcome in settled:
         for old in outcome.replaces if not outcome.reason else ():
-            await client.files.delete(old)
+            with suppress(openai.NotFoundError):  # another upload of the same folder was quicker
+                await client.files.delete(old)
     return settled

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from tests.scenarios.deck import KEYS, ROOT, Deck, eventually
 from tests.scenarios.test_documents import add, found
+from tests.scenarios.test_usage import usage
 from tests.upstream import Step
 
 
@@ -113,22 +114,14 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(deck: Deck) -> None:
     assert states["embedding with embedding"][0] == states["queues"][0] == states["blobs"][0] == "ok"
 
 
-async def test_the_doctor_of_a_place_where_nobody_listens_says_so_and_stops(deck: Deck) -> None:
-    told = await run("--url", "http://127.0.0.1:9/v1/", "doctor", "--json", env={})
-    (finding,) = json.loads(told.out)
-    assert (told.code, finding["state"], finding["about"]) == (1, "wrong", "address")
-    assert "http://127.0.0.1:9 (from --url) cannot be reached" in finding["says"]
-
-
-async def test_local_modes_address_and_key_are_found_and_its_key_goes_nowhere_else(deck: Deck, tmp_path: Path) -> None:
+async def test_local_modes_address_and_key_are_found_by_a_copy_that_has_nothing_else_of_ours(
+    deck: Deck, tmp_path: Path
+) -> None:
     shutil.copytree(ROOT / "cli", tmp_path / "cli")
     (tmp_path / ".local").mkdir()
     variables = {"OPENAI_BASE_URL": f"{deck.url}/v1", "OPENAI_API_KEY": KEYS["acme-admin"]}
     (tmp_path / ".local" / "env").write_text("".join(f"export {name}={value}\n" for name, value in variables.items()))
     assert (await run("keys", "list", "--json", env={}, cwd=tmp_path)).code == 0
-    elsewhere = await run("keys", "list", env={"FLIGHTDECK_URL": "http://127.0.0.1:9"}, cwd=tmp_path)
-    assert elsewhere.code == 1
-    assert elsewhere.err == "Error: There is no key for http://127.0.0.1:9: set FLIGHTDECK_API_KEY.\n"
 
 
 async def test_a_key_is_made_limited_listed_and_revoked(deck: Deck) -> None:
@@ -151,12 +144,9 @@ async def test_a_key_is_made_limited_listed_and_revoked(deck: Deck) -> None:
 
 async def test_usage_and_costs_are_what_the_ledger_says(deck: Deck) -> None:
     await deck.client().chat.completions.create(model="chat", messages=[{"role": "user", "content": "hi"}])
-
-    async def used() -> list[list[str]]:
-        return (await cli(deck, "usage", "--by", "model", "--by", "key", "--days", "1")).lines
-
-    lines = await eventually(used, lambda lines: any(line[:3] == ["chat", "key-acme", "completions"] for line in lines))
-    line = next(line for line in lines if line[:3] == ["chat", "key-acme", "completions"])
+    await eventually(lambda: usage(deck, "completions"), lambda results: len(results) > 0)
+    used = (await cli(deck, "usage", "--by", "model", "--by", "key", "--days", "2")).lines
+    line = next(line for line in used if line[:3] == ["chat", "key-acme", "completions"])
     assert int(line[3]) >= 1
     spent = (await cli(deck, "costs", "--by", "tenant", "--json")).json()
     assert spent[0]["tenant"] == "acme"
@@ -177,29 +167,18 @@ async def test_what_the_server_refuses_is_said_in_its_words(deck: Deck) -> None:
     assert "admin" in refused.err
 
 
-async def test_what_cannot_be_meant_ends_with_two(deck: Deck) -> None:
-    for arguments, said in [
-        (("--url", "flightdeck", "doctor"), "not 'flightdeck'"),
-        (("kesy",), "No such command 'kesy'"),
-        (("chat",), "There is no question"),
-    ]:
-        wrong = await cli(deck, *arguments)
-        assert wrong.code == 2, arguments
-        assert said in wrong.err
-
-
-async def test_chat_answers_from_a_store_by_its_name_with_citations(deck: Deck) -> None:
+async def test_a_question_that_is_piped_in_is_answered_from_a_store_with_citations(deck: Deck) -> None:
     store = await deck.client().vector_stores.create(name="gatehouse")
     await add(deck, store.id, "gate.txt", b"The access code of the gate is heliotrope.")
     deck.upstream.script("chat", Step(text="Heliotrope\x1b[2J [doc1]."))
-    told = await cli(deck, "chat", "--store", "gatehouse", "What is the access code?", holder="acme")
+    question = ("--store", "gatehouse", "--system", "Be brief.")
+    told = await cli(deck, "chat", *question, stdin="What is the access code?\n", holder="acme")
     assert told.code == 0, told.err
     assert told.out == (
         "Heliotrope�[2J [doc1].\n[doc1] gate.txt, characters 0-42: 'The access code of the gate is heliotrope.'\n"
     )
-    assert (await cli(deck, "chat", "--store", "nowhere", "What?")).err == (
-        "Error: There is no vector store 'nowhere'; `stores list` shows those that there are.\n"
-    )
+    (asked,) = deck.upstream.journal.of("chat")
+    assert "Be brief." in [message["content"] for message in asked.body["messages"]]
 
 
 async def test_a_folder_is_brought_once_and_what_fails_says_why(deck: Deck, tmp_path: Path) -> None:
@@ -243,6 +222,8 @@ async def test_a_document_is_shown_followed_and_tried_again(deck: Deck) -> None:
     bad = await add(deck, store.id, "bad.pdf", b"%PDF-1.7\nnothing that a reader could use")
     failed = await cli(deck, "documents", "list", "shelf", "--status", "failed")
     assert [(line[0], line[1], line[2]) for line in failed.lines] == [(bad.id, "bad.pdf", "failed")]
+    nowhere = await cli(deck, "documents", "list", "nowhere")
+    assert (nowhere.code, nowhere.err.startswith("Error: There is no vector store 'nowhere'")) == (1, True)
     tried = (await cli(deck, "documents", "retry", "shelf", "--failed", "--json")).json()
     assert [file["id"] for file in tried] == [bad.id]
     shown = await cli(deck, "documents", "show", "shelf", bad.id, "--follow")
@@ -268,10 +249,3 @@ async def test_a_conversation_goes_on_after_an_answer_was_stopped(deck: Deck) ->
     assert "Traceback" not in terminal.text
     roles = [message["role"] for message in deck.upstream.journal.of("chat")[1].body["messages"]]
     assert roles == ["user", "assistant", "user"]
-
-
-async def test_a_question_may_be_piped_in(deck: Deck) -> None:
-    told = await cli(deck, "chat", "--model", "chat", "--system", "Be brief.", stdin="Say something.\n")
-    assert (told.code, told.out) == (0, "Scripted answer.\n")
-    (asked,) = deck.upstream.journal.of("chat")
-    assert [message["content"] for message in asked.body["messages"]] == ["Be brief.", "Say something."]

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from local.azurite import Azurite, AzuriteConfig
 from tests.scenarios.deck import Deck, running
+from tests.scenarios.test_cli import run
 from tests.upstream import ScriptedUpstream
 
 FIRST = "fd_first_" + "a" * 40
@@ -76,6 +77,12 @@ async def test_a_tenants_own_rate_holds_for_all_its_keys(deck: Deck, tenant: str
             outcomes.append(error.code or "")
     assert outcomes[0] == "10"
     assert "rate_limit_exceeded" in outcomes
+
+
+async def test_an_operator_sets_them_from_the_terminal(deck: Deck, tenant: str) -> None:
+    env = {"FLIGHTDECK_URL": deck.url, "FLIGHTDECK_API_KEY": FIRST}
+    wanted = ("--monthly-budget", "250.5", "--tokens-per-minute", "300000")
+    assert (await run("limits", "set", tenant, *wanted, env=env)).lines == [[tenant, "none", "300000", "$250.50"]]
 
 
 async def test_an_administrator_sees_the_policy_and_cannot_change_it(deck: Deck, tenant: str) -> None:
