@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import mimetypes
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +15,7 @@ from openai import AsyncOpenAI
 
 from cli import sdk
 from cli.api import Json
+from cli.output import note
 from cli.upload.folders import LocalFile
 from cli.upload.known import PATH, SHA256, Attributes, Known
 from cli.upload.progress import Progress
@@ -46,21 +49,26 @@ class Uploader:
     progress: Progress
 
     async def bring_all(self, files: Sequence[LocalFile], *, at_once: int) -> list[Outcome]:
-        """In the order of `files`."""
-        slots = asyncio.Semaphore(at_once)
+        """In the order of `files`. Ctrl-C lets those come to their end that are on their way, so that none is left half
+        brought; the second ends everything at once."""
+        slots, outcomes = asyncio.Semaphore(at_once), dict[str, Outcome]()
 
-        async def one(file: LocalFile) -> Outcome:
+        async def one(file: LocalFile) -> None:
             async with slots:
-                outcome = await self._bring(file)
-                self.progress.settled(file.name, outcome.what)
-                return outcome
+                if not stop.is_set():
+                    outcomes[file.name] = outcome = await self._bring(file)
+                    self.progress.settled(file.name, outcome.what)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(file)) for file in files]
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from group
-        return [task.result() for task in tasks]
+        with _first_interrupt() as stop:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for file in files:
+                        group.create_task(one(file))
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from group
+        if stop.is_set():
+            raise KeyboardInterrupt
+        return [outcomes[file.name] for file in files]
 
     async def _bring(self, file: LocalFile) -> Outcome:
         """What the server has against one file is that file's failure; against all of them, it is raised."""
@@ -126,6 +134,23 @@ class Uploader:
         if done.file is None:
             raise ValueError(f"the upload {upload.id} ended as {done.status!r}")
         return done.file.id
+
+
+@contextmanager
+def _first_interrupt() -> Generator[asyncio.Event]:
+    """Set by the first SIGINT; the next is Python's own again."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def interrupted() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        stop.set()
+        note("Files on their way are finished; Ctrl-C again leaves at once.")
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    try:
+        yield stop
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _check_name(name: str) -> None:

@@ -216,6 +216,27 @@ async def test_a_folder_is_brought_once_and_what_fails_says_why(deck: Deck, tmp_
     assert await found(deck, again["store_id"], "Where is the heron?") == ["heron.md", "owl.txt"]
 
 
+async def test_an_interrupted_upload_finishes_what_is_on_its_way(deck: Deck, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"wren-{number}.txt").write_text(f"The wren has {number} nests.")
+    env = {"FLIGHTDECK_URL": deck.url, "FLIGHTDECK_API_KEY": KEYS["acme"]}
+    process = await started("upload", str(tmp_path), "--store", "wrens", "--at-once", "2", env=env)
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if line.startswith(b"uploaded"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, told = await process.communicate()
+    assert process.returncode == 130
+    assert b"The same command goes on from there." in told
+    assert b"Traceback" not in told
+    client = deck.client()
+    brought = {file.id async for file in client.files.list() if file.filename.startswith("wren-")}
+    (store,) = [store async for store in client.vector_stores.list() if store.name == "wrens"]
+    assert {file.id async for file in client.vector_stores.files.list(store.id)} == brought
+    assert 0 < len(brought) < 30
+
+
 async def test_a_document_is_shown_followed_and_tried_again(deck: Deck) -> None:
     store = await deck.client().vector_stores.create(name="shelf")
     good = await add(deck, store.id, "good.txt", b"The lamp is on the shelf.")
