@@ -2,6 +2,10 @@
 
 import asyncio
 import hashlib
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +52,17 @@ class Content:
             await self.blobs.download(container, name, path, if_match=etag, byte_range=byte_range)
         except NotFoundError as error:
             raise PreconditionFailedError(f"Blob {name!r} has gone.") from error
+
+
+@contextmanager
+def scratch() -> Generator[Path]:
+    """A file of our own, gone afterwards. Not a folder: to make and remove one took a tenth of the event loop."""
+    descriptor, name = tempfile.mkstemp(prefix="document-")
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

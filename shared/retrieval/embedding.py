@@ -72,17 +72,18 @@ class PassageEmbedder:
 
     async def embed(self, tenant: str, passages: Sequence[Passage]) -> list[Vector]:
         """One vector for each, in order. Raise CapacityError when the model or the cache is at its limit."""
-        ids = [self._id(tenant, passage) for passage in passages]
-        wanted = dict(zip(ids, passages, strict=True))
+        texts = [_Text(embedded_text(passage), passage.tokens) for passage in passages]
+        ids = self._ids(tenant, texts)
+        wanted = dict(zip(ids, texts, strict=True))
         vectors = dict(await self.cache.get(tenant, self.space.name, list(wanted)))
-        missing = {one: passage for one, passage in wanted.items() if one not in vectors}
+        missing = {one: text for one, text in wanted.items() if one not in vectors}
         for batch in _batches(missing, self.limits):
             vectors |= await self._embed(tenant, batch)
         return [vectors[one] for one in ids]
 
-    async def _embed(self, tenant: str, batch: Mapping[str, Passage]) -> Mapping[str, Vector]:
-        texts = [embedded_text(passage) for passage in batch.values()]
-        async with self.share.use(tenant, sum(passage.tokens for passage in batch.values())):
+    async def _embed(self, tenant: str, batch: Mapping[str, "_Text"]) -> Mapping[str, Vector]:
+        texts = [text.text for text in batch.values()]
+        async with self.share.use(tenant, sum(text.tokens for text in batch.values())):
             embedded = await self.embedder.embed(Caller(tenant, None), texts, source="indexing")
         vectors = dict(zip(batch, (self._checked(vector) for vector in embedded.vectors), strict=True))
         await self.cache.put(tenant, self.space.name, vectors, ttl_s=_TTL_S)
@@ -97,9 +98,19 @@ class PassageEmbedder:
             )
         return vector
 
-    def _id(self, tenant: str, passage: Passage) -> str:
-        parts = [_TEXT_VERSION, tenant, self.space.model, self.space.dimensions, embedded_text(passage)]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    def _ids(self, tenant: str, texts: Sequence["_Text"]) -> list[str]:
+        """Digests of JSON: of the version, the tenant, the space and the text."""
+        space = json.dumps([_TEXT_VERSION, tenant, self.space.model, self.space.dimensions]).removesuffix("]")
+        told = (f"{space}, {json.dumps(text.text)}]" for text in texts)
+        return [hashlib.sha256(one.encode()).hexdigest() for one in told]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What is embedded of a passage. `tokens` are the passage's."""
+
+    text: str
+    tokens: int
 
 
 def embedded_text(passage: Passage) -> str:
@@ -107,14 +118,14 @@ def embedded_text(passage: Passage) -> str:
     return "\n\n".join(filter(None, (" > ".join(passage.headings), passage.text)))
 
 
-def _batches(passages: Mapping[str, Passage], limits: BatchLimits) -> Iterator[dict[str, Passage]]:
-    batch: dict[str, Passage] = {}
+def _batches(texts: Mapping[str, _Text], limits: BatchLimits) -> Iterator[dict[str, _Text]]:
+    batch: dict[str, _Text] = {}
     tokens = 0
-    for one, passage in passages.items():
-        if batch and (len(batch) == limits.texts or tokens + passage.tokens > limits.tokens):
+    for one, text in texts.items():
+        if batch and (len(batch) == limits.texts or tokens + text.tokens > limits.tokens):
             yield batch
             batch, tokens = {}, 0
-        batch[one] = passage
-        tokens += passage.tokens
+        batch[one] = text
+        tokens += text.tokens
     if batch:
         yield batch

@@ -1,15 +1,13 @@
 """Making one generation of a document: download, extract, then embed and publish, or plan the parts that do it."""
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from shared.errors import DocumentError, PreconditionFailedError
 from shared.ports.blobs import DOCUMENTS, BlobProperties
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
 from shared.retrieval.claims import Claim
-from shared.retrieval.content import Content
+from shared.retrieval.content import Content, scratch
 from shared.retrieval.endings import refused, settled
 from shared.retrieval.extraction.document import Extracted
 from shared.retrieval.inputs import digest, from_metadata
@@ -41,8 +39,7 @@ class Builder:
         document = claim.document
         spans.note({names.TENANT: document.tenant, names.STORE: document.store_id, names.DOCUMENT: document.id})
         timings = Timings(self.clock)
-        with tempfile.TemporaryDirectory(prefix="document-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / "content"
+        with scratch() as path:
             with timings.stage("download"):
                 content_hash = await self.content.fetch(claim.document, path)
             try:

@@ -5,17 +5,15 @@ makes it complete publishes; should he die before he could, the redelivery of hi
 """
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from shared.errors import DocumentError, PlatformError, PoisonMessageError, PreconditionFailedError
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
 from shared.ports.records import DocumentRecord, FanOut, LastError, Records, document_id
 from shared.retrieval.claims import noted
-from shared.retrieval.content import Content
+from shared.retrieval.content import Content, scratch
 from shared.retrieval.endings import given_up, refused, settled
 from shared.retrieval.extraction.document import Part, Passage
 from shared.retrieval.poison import keep
@@ -100,8 +98,7 @@ class PartIndexer:
         return await standing.change(lambda now: self._marked(now, index, written, timings))
 
     async def _passages(self, document: DocumentRecord, part: Part, timings: Timings) -> Sequence[Passage]:
-        with tempfile.TemporaryDirectory(prefix="part-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / "content"
+        with scratch() as path:
             with timings.stage("download"):
                 await self.content.fetch_part(document, path, part)
             with timings.stage("extract"):

@@ -20,7 +20,18 @@ from shared.retrieval.extraction import reading
 from shared.retrieval.extraction.document import Cut, Document, Part
 from shared.retrieval.extraction.formats import Source
 from shared.retrieval.extraction.limits import Limits
-from shared.retrieval.extraction.protocol import Done, Failed, Job, Line, Ready, Refused, Start, decode, encode
+from shared.retrieval.extraction.protocol import (
+    Done,
+    Failed,
+    Job,
+    Line,
+    Ready,
+    Refused,
+    Start,
+    decode,
+    encode,
+    together,
+)
 
 _PR_SET_PDEATHSIG = 1
 
@@ -54,8 +65,8 @@ class Child:
     def _cut(self, document: Document, how: Cut) -> None:
         # rs-bpe loads 70 MB: not for documents that are refused before.
         chunking = import_module("shared.retrieval.chunking")
-        for passage in chunking.passages(document, how.max_tokens, how.overlap_tokens):
-            self.say(passage)
+        for some in together(chunking.passages(document, how.max_tokens, how.overlap_tokens)):
+            self.say(some)
         self.say(Done(len(document.text), len(document.page_starts) or None, _resident_bytes()))
 
     def _list(self, parts: tuple[Part, ...]) -> None:

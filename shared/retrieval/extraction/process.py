@@ -17,6 +17,7 @@ from shared.retrieval.extraction.protocol import (
     Failed,
     Job,
     Line,
+    Passages,
     Ready,
     Refused,
     Start,
@@ -133,20 +134,22 @@ class ChildProcess:
             continue
 
     async def _converse(self, job: Job) -> Extracted:
-        found: list[Passage | Part] = []
+        passages: list[Passage] = []
+        parts: list[Part] = []
         if self._ahead is not job:
             await self._send(job)
         self._ahead = None
-        while isinstance(line := await self._receive(), Passage | Part):
-            found.append(line)
+        while isinstance(line := await self._receive(), Passages | Part):
+            if isinstance(line, Part):
+                parts.append(line)
+            else:
+                passages += line.passages
         end = cast("Done | Refused", line)
         self._busy = False
         self._resident_bytes = end.resident_bytes
         if isinstance(end, Refused):
             raise DocumentError(end.message, code=end.code)
-        passages = tuple(each for each in found if isinstance(each, Passage))
-        parts = tuple(each for each in found if isinstance(each, Part))
-        return Extracted(passages, end.characters, end.pages, parts)
+        return Extracted(tuple(passages), end.characters, end.pages, tuple(parts))
 
     async def _send(self, line: Line) -> None:
         pipe = cast("asyncio.StreamWriter", self._process.stdin)
