@@ -30,6 +30,12 @@ _ENDS = (
 only, and runs without a space behind some only: that is as good as anywhere, and makes few pieces."""
 
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\uff1b:][\"'\u201d\u2019)\]]*\s*\Z")
+_APART = re.compile(r"(?<=\n)(?=[^\S\n]*[^\s/])|(?<=\S)(?=[ \t])")
+"""Where no token reaches across, whatever is on both sides: o200k takes spaces with what follows, line feeds and the
+slashes behind them with what is before."""
+
+_FEW = 3
+_CHECKSUM_BITS = 32
 _TAIL = 16
 _CHARACTERS_PER_TOKEN = 6
 """What has more than that many times the tokens of a piece is cut further without counting."""
@@ -53,11 +59,27 @@ class Breaks:
         # A sum is never less than the tokens of the whole, but for rare cases.
         self.tokens: Sequence[int] = list(accumulate(self._counts, initial=0))
 
-    def ranks(self, near: int, far: int) -> Iterator[tuple[int, int, int]]:
-        """What chooses between the places: strength, then checksums of so many characters behind the place."""
-        for start, strength in zip(self.starts, self.strengths, strict=False):
-            seen = self._text[start : start + far]
-            yield strength, crc32(seen[:near].encode()), crc32(seen.encode())
+    def ranks(self, near: int) -> Iterator[int]:
+        """What chooses between the places: how strong they are, then what is seen so near behind them."""
+        for place, strength in enumerate(self.strengths):
+            yield (strength << _CHECKSUM_BITS) + self.seen(place, near)
+
+    def seen(self, place: int, characters: int) -> int:
+        """A checksum of so many characters behind a place."""
+        start = self.starts[place]
+        return crc32(self._text[start : start + characters].encode())
+
+    def tokens_without_margins(self, first: int, last: int) -> int | None:
+        """The tokens, exactly, of the pieces from `first` to `last` without white space around them, as the sum of
+        theirs; None where they may be fewer together than one by one."""
+        starts = self.starts
+        if last - first < _FEW or not all(_APART.match(self._text, place) for place in starts[first + 1 : last]):
+            return None
+        head = self._text[starts[first] : starts[first + 1]].lstrip()
+        tail = self._text[starts[last - 1] : starts[last]].rstrip()
+        if not head or not tail:
+            return None
+        return self._count(head) + self.tokens[last - 1] - self.tokens[first + 1] + self._count(tail)
 
     def _add_section(self, start: int, end: int, strength: int) -> None:
         """No worse place than behind a heading."""

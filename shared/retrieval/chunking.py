@@ -5,7 +5,7 @@ but those around it, so that the other passages keep their vectors.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Protocol
@@ -20,7 +20,7 @@ _SHORTEST = 4
 _SHORTEST_SECTION = 8
 """No piece has over a quarter of the tokens allowed. A cut leaves as many on both sides, an eighth before a heading."""
 
-_SEEN = (24, 256)
+_NEAR, _FAR = 24, 256
 """Characters behind a place that choose between equally good ones. An edit among them changes the choice, so they are
 few; more of them count only where many places begin alike, as the lines of a log do."""
 
@@ -60,11 +60,11 @@ class _Cutter:
         self._count = tokenizer.count
         self._max = max_tokens
         self._breaks = Breaks(document, tokenizer.count, finest)
-        self._ranks = list(self._breaks.ranks(*_SEEN))
+        self._ranks = list(self._breaks.ranks(_NEAR))
 
     def pieces(self) -> Iterator[tuple[int, str, int]]:
         """(start, text without white space around it, tokens) of every piece that is not blank."""
-        spans = [(0, len(self._ranks))]
+        spans = [(0, len(self._breaks.strengths))]
         while spans:
             first, last = spans.pop()
             start, text, tokens = self._measured(first, last)
@@ -93,12 +93,13 @@ class _Cutter:
             return start, "", tokens
         raw = self._text[start:end]
         text = raw.strip()
-        return start + len(raw) - len(raw.lstrip()), text, self._count(text)
+        summed = self._breaks.tokens_without_margins(first, last)
+        return start + len(raw) - len(raw.lstrip()), text, self._count(text) if summed is None else summed
 
     def _cut(self, first: int, last: int) -> int:
         """The best place before a heading, or else the best, that leaves enough on both sides; else the middle."""
         section = self._best(first, last, self._max // _SHORTEST_SECTION)
-        if section and self._ranks[section][0] >= HEADING:
+        if section and self._breaks.strengths[section] >= HEADING:
             return section
         return self._best(first, last, self._max // _SHORTEST) or (first + last) // 2
 
@@ -110,8 +111,17 @@ class _Cutter:
         ranks = self._ranks[nearest:furthest]
         if not ranks:
             return None
-        best, middle = max(ranks), len(ranks) // 2
-        return nearest + (ranks.index(best, middle) if best in ranks[middle:] else ranks.index(best))
+        best, middle = max(ranks), nearest + len(ranks) // 2
+        places = [place for place, rank in enumerate(ranks, nearest) if rank == best]
+        if len(places) > 1:
+            places = self._foremost(places)
+        return next((place for place in places if place >= middle), places[0])
+
+    def _foremost(self, places: Sequence[int]) -> Sequence[int]:
+        """Of those that begin alike, the ones that more of the text behind them chooses."""
+        seen = [self._breaks.seen(place, _FAR) for place in places]
+        foremost = max(seen)
+        return [place for place, found in zip(places, seen, strict=True) if found == foremost]
 
 
 def _page(document: Document, character: int) -> int | None:

@@ -27,7 +27,7 @@ def _headings(text: str) -> Iterator[Heading]:
         bare = line.strip()
         if fence or bare.startswith(_FENCES):
             fence = _fence(fence, bare)
-        elif heading := _atx(bare, start):
+        elif bare.startswith("#") and (heading := _atx(bare, start)):
             yield heading
         elif above and not before and (level := _underline(bare)):
             yield Heading(level, above, start - 1 - len(above))
