@@ -1,6 +1,6 @@
 """One call of a model as telemetry sees it: a span from the reservation to the settlement, and the GenAI metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -51,11 +51,12 @@ class Observed:
         if reasons:
             self.span.set_attribute(names.FINISH_REASONS, reasons)
 
-    def streamed(self, pieces: Sequence[bytes]) -> None:
-        """The same for the pieces of a stream: the first says what answers, those in which a choice ends say why."""
+    def streamed(self, pieces: Iterable[bytes]) -> None:
+        """The same for the pieces of a stream: the first event says what answers, those that end a choice say why."""
         if self.span.is_recording():
-            telling = [*pieces[:1], *(piece for piece in pieces[1:] if sse.is_finished(piece))]
-            self.answered(*(sse.data_of(event) for piece in telling for event in sse.split(piece)))
+            events = (event for piece in pieces for event in sse.split(piece))
+            telling = (event for number, event in enumerate(events) if not number or sse.is_finished(event))
+            self.answered(*(sse.data_of(event) for event in telling))
 
     def settling(self) -> AbstractContextManager[None]:
         """What is put on a queue meanwhile belongs to this span."""

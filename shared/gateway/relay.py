@@ -10,6 +10,7 @@ from shared.errors import PlatformError, UpstreamError, UpstreamTimeoutError
 from shared.gateway import sse, transcript
 from shared.gateway.attempts import CLIENT_GONE, Upstreams, Usage, usage_of
 from shared.gateway.opening import Opened, parsed
+from shared.gateway.passed import Passed
 from shared.gateway.routing import Routed
 from shared.ports.models import UpstreamAnswer
 
@@ -24,7 +25,7 @@ class StreamRelay:
         self._waits = upstreams.waits
         self._tokens = upstreams.tokens
         self._body = body
-        self._passed: list[bytes] = []
+        self._passed = Passed()
         self._usage: Usage | None = None
         self._done = False
 
@@ -86,7 +87,7 @@ class StreamRelay:
         raise UpstreamError("The model broke off in the middle of its answer.", code="upstream_cut")
 
     def _look(self, events: bytes, *, include_usage: bool) -> bytes:
-        self._passed.append(events)
+        self._passed.add(events)
         if not sse.is_notable(events):
             return events
         return b"".join(event for event in sse.split(events) if self._keep(event, include_usage=include_usage))

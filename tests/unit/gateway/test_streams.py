@@ -197,8 +197,9 @@ async def test_a_client_that_leaves_before_the_first_event_cancels_the_model(ben
     assert bench.meter.only.status == 499
 
 
-async def test_a_stream_without_usage_is_counted_by_us(bench: Bench) -> None:
-    bench.upstream.script("chat", Step(chunks=("one ", "two"), usage="missing"))
+@pytest.mark.parametrize("words", [2, 1000])
+async def test_a_stream_without_usage_is_counted_by_us(bench: Bench, words: int) -> None:
+    bench.upstream.script("chat", Step(chunk_count=words, usage="missing"))
     await collect((await bench.chat.stream(call("two words", stream=True))).events)
     used = bench.meter.only
-    assert (used.input_tokens, used.output_tokens, used.estimated) == (5, 2, True)
+    assert (used.input_tokens, used.output_tokens, used.estimated) == (5, words, True)
