@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.report import table
 from local.azurite import Azurite, AzuriteConfig
-from tests.api.clients import CLIENTS, FOLDER, Outcome, PythonClient, run
+from tests.api.clients import CLIENTS, FOLDER, Client, Outcome, run
 from tests.api.told import product_settings, told
 from tests.scenarios.deck import running
 from tests.upstream import ScriptedUpstream
@@ -27,7 +27,7 @@ def main() -> None:
     sys.exit(not all(outcome.good for outcome in outcomes))
 
 
-async def _run(clients: list[PythonClient]) -> list[Outcome]:
+async def _run(clients: list[Client]) -> list[Outcome]:
     for client in clients:
         await client.install()
     with tempfile.TemporaryDirectory(prefix="flightdeck-conformance-") as scratch:
@@ -45,15 +45,15 @@ async def _run(clients: list[PythonClient]) -> list[Outcome]:
             await storage.stop()
 
 
-async def _client(client: PythonClient, env: dict[str, str]) -> Outcome:
-    print(f"\n== {client.name}: {client.package} {client.version}", flush=True)
+async def _client(client: Client, env: dict[str, str]) -> Outcome:
+    print(f"\n== {client.name}: {client.title} {client.version}", flush=True)
     report = FOLDER / f"{client.name}.xml"
     return await run(client.command(report), report, env)
 
 
-def _print(clients: list[PythonClient], outcomes: list[Outcome]) -> None:
+def _print(clients: list[Client], outcomes: list[Outcome]) -> None:
     rows = [
-        (client.package, client.version, outcome.passed, len(outcome.failed), len(outcome.skipped), outcome.took_s)
+        (client.title, client.version, outcome.passed, len(outcome.failed), len(outcome.skipped), outcome.took_s)
         for client, outcome in zip(clients, outcomes, strict=True)
     ]
     print("\n" + table(["client", "version", "passed", "failed", "skipped", "seconds"], rows))

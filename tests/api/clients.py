@@ -1,17 +1,38 @@
 """The clients that run the suite: where each is installed, what it runs, and what came of it."""
 
 import asyncio
+import json
+import shutil
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from local.setup.pinned import PinnedEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FOLDER = ROOT / ".local" / "clients"
+_NODE = HERE / "openai_node"
+
+
+class Client(Protocol):
+    """One client of one version. `title` is what its makers call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    async def install(self) -> None: ...
+
+    def command(self, report: Path) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +40,7 @@ class PythonClient:
     """Programs of `suite`, run by pytest where `package` is installed."""
 
     name: str
+    title: str
     package: str
     suite: str
 
@@ -37,10 +59,52 @@ class PythonClient:
         return pytest_command(str(self.environment.program("python")), self.suite, report)
 
 
-CLIENTS = (
-    *(PythonClient(f"openai-{major}", "openai", "openai_python") for major in (1, 2, 3)),
-    PythonClient("langchain", "langchain-openai", "langchain"),
-    PythonClient("llamaindex", "llama-index-llms-openai", "llamaindex"),
+@dataclass(frozen=True, slots=True)
+class NodeClient:
+    """Programs of `openai_node`, beside the package that npm installs from the lock file of a major version."""
+
+    name: str
+    title: str
+    major: int
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def package(self) -> Path:
+        return _NODE / "versions" / str(self.major)
+
+    @property
+    def version(self) -> str:
+        return json.loads((self.package / "package.json").read_text())["dependencies"]["openai"]
+
+    async def install(self) -> None:
+        """Node looks for packages beside the programs: so these are copied to where the packages may be."""
+        wanted = (self.package / "package-lock.json").read_text()
+        stamp = self.folder / "installed.json"
+        shutil.copytree(_NODE, self.folder, ignore=shutil.ignore_patterns("versions"), dirs_exist_ok=True)
+        shutil.copytree(self.package, self.folder, dirs_exist_ok=True)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        print(f"Installing openai {self.version} into {self.folder.relative_to(ROOT)} (once) ...", flush=True)
+        arguments = ("ci", "--no-audit", "--no-fund", "--loglevel=error")
+        process = await asyncio.create_subprocess_exec("npm", *arguments, cwd=self.folder)
+        if await process.wait():
+            raise SystemExit("`npm ci` failed.")
+        stamp.write_text(wanted)
+
+    def command(self, report: Path) -> list[str]:
+        reporters = [("spec", "stdout"), ("junit", str(report))]
+        told = [f"--test-reporter{way}" for one, to in reporters for way in (f"={one}", f"-destination={to}")]
+        return ["node", "--test", *told, *(str(self.folder / program.name) for program in _NODE.glob("*.test.js"))]
+
+
+CLIENTS: tuple[Client, ...] = (
+    *(PythonClient(f"openai-{major}", "openai-python", "openai", "openai_python") for major in (1, 2, 3)),
+    *(NodeClient(f"node-{major}", "openai-node", major) for major in (6, 7)),
+    PythonClient("langchain", "langchain-openai", "langchain-openai", "langchain"),
+    PythonClient("llamaindex", "llama-index-llms-openai", "llama-index-llms-openai", "llamaindex"),
 )
 
 
