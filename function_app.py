@@ -16,6 +16,7 @@ from functions import (
     mcp,
     models,
     policies,
+    reference,
     responses,
     telemetry,
     uploads,
@@ -38,6 +39,7 @@ for area in (
     telemetry,
     keys,
     policies,
+    reference,
     health,
 ):
     app.register_functions(area.bp)

@@ -50,11 +50,22 @@ class Call[Body: BaseModel]:
 type Handler[Body: BaseModel] = Callable[[Call[Body]], Coroutine[None, None, Reply]]
 
 
-def endpoint[Body: BaseModel](*, scope: Scope) -> Callable[[Handler[Body]], Callable[[Request], Awaitable[Response]]]:
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a trigger was made of. The API's description reads it, from the trigger's attribute `operation`."""
+
+    handler: Callable[..., Coroutine[None, None, Reply]]
+    scope: Scope
+    statuses: tuple[int, ...]
+
+
+def endpoint[Body: BaseModel](
+    *, scope: Scope, statuses: tuple[int, ...] = (200,)
+) -> Callable[[Handler[Body]], Callable[[Request], Awaitable[Response]]]:
     """Make an HTTP trigger out of a function that knows only the platform, for keys that have the scope.
 
     What its `call` is annotated with is the body that clients have to send. The annotation is read at the first call,
-    and so may be a string that names a module nobody has imported yet.
+    and so may be a string that names a module nobody has imported yet. `statuses` are those of its replies.
     """
 
     def decorate(handler: Handler[Body]) -> Callable[[Request], Awaitable[Response]]:
@@ -70,6 +81,7 @@ def endpoint[Body: BaseModel](*, scope: Scope) -> Callable[[Handler[Body]], Call
         # Not functools.wraps: the host reads the signature, and must see `req`, not `call`.
         trigger.__name__ = handler.__name__
         trigger.__doc__ = handler.__doc__
+        vars(trigger)["operation"] = Operation(handler, scope, statuses)
         return trigger
 
     return decorate

@@ -11,6 +11,6 @@ bp = func.Blueprint()
 
 
 @bp.route("mcp", methods=["POST"])
-@endpoint(scope="documents")
+@endpoint(scope="documents", statuses=(200, 202))
 async def answer_mcp(call: Call[wire.mcp.RpcBody]) -> wire.replies.Relayed:
     return await call.platform.mcp.answer(call.caller, call.body.root)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
 from pydantic import BaseModel
-from pydantic_core import to_json
 
+from shared import wire
 from shared.errors import PlatformError, QuotaError, UpstreamRefusalError
 from shared.wire.replies import Download, Relayed, Reply, Streamed
 
@@ -83,8 +83,13 @@ def refuse(error: PlatformError, timing: Timing) -> Response:
         headers = timing.finish(error.upstream_status)
         return Response(error.body, error.upstream_status, headers, media_type="application/json")
     headers = timing.finish(error.status) | _advice(error) | dict(error.headers)
-    content = {"error": {"message": str(error), "type": error.type, "param": error.param, "code": error.code}}
-    return Response(to_json(content), error.status, headers, media_type="application/json")
+    return _refusal(error, headers)
+
+
+def _refusal(error: PlatformError, headers: dict[str, str]) -> Response:
+    said = wire.refusals.ErrorObject(message=str(error), type=error.type, param=error.param, code=error.code)
+    body = wire.refusals.Refusal(error=said).model_dump_json()
+    return Response(body, error.status, headers, media_type="application/json")
 
 
 def _advice(error: PlatformError) -> dict[str, str]:
@@ -102,8 +107,7 @@ def unexpected(error: Exception, timing: Timing) -> Response:
     """A fault of ours: the traceback to the log, its id and nothing else to the client."""
     log.error("%s failed request_id=%s", timing.operation, timing.request_id, exc_info=error)
     message = f"The server had an error while processing your request; its id is {timing.request_id}."
-    content = {"error": {"message": message, "type": "server_error", "param": None, "code": "internal_error"}}
-    return Response(to_json(content), 500, timing.finish(500), media_type="application/json")
+    return _refusal(PlatformError(message), timing.finish(500))
 
 
 def gone(timing: Timing) -> Response:

@@ -74,16 +74,14 @@ def _upload(part: UploadFile) -> Upload:
 
 
 def _fields(items: list[tuple[str, str]] | list[tuple[str, Upload | str]]) -> dict[str, object]:
-    """`name[]` repeated, as OpenAI's clients write arrays, becomes a list, and `name[key]` an object; the last of any
-    other name wins."""
+    """`name[key]` becomes an object. `name[]`, as OpenAI's clients write arrays, becomes a list, and so does a name
+    that comes again, as OpenAPI writes them."""
     lists: dict[str, list[object]] = {}
     objects: dict[str, dict[str, object]] = {}
-    fields: dict[str, object] = {}
     for name, value in items:
-        if name.endswith("[]"):
-            lists.setdefault(name[:-2], []).append(value)
-        elif inner := _INNER.fullmatch(name):
+        if inner := _INNER.fullmatch(name):
             objects.setdefault(inner[1], {})[inner[2]] = value
         else:
-            fields[name] = value
-    return fields | objects | lists
+            lists.setdefault(name.removesuffix("[]"), []).append(value)
+    single: dict[str, object] = {name: value for name, value in items if len(lists.get(name, ())) == 1}
+    return lists | single | objects

@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +20,7 @@ from shared.adapters.storage.queues import TTL_S
 from shared.metering.recording import POISON
 from shared.ports.blobs import DOCUMENTS, FILES
 from shared.ports.queues import QueueName
+from shared.reference import DOCUMENT
 from shared.settings.environment import PREFIX, STORAGE
 from shared.settings.settings import Settings
 from tests.architecture import bicep
@@ -235,3 +238,22 @@ class TestFunctionsAndRoutes:
 
 def test_the_page_about_settings_is_what_the_settings_say() -> None:
     assert settings_page.PAGE.read_text() == settings_page.page(), "run: python -m infra.settings_page"
+
+
+class TestReference:
+    """The file is compared with what a fresh process makes: an app can be indexed only once."""
+
+    def test_the_description_of_the_api_is_what_the_code_says(self) -> None:
+        made = subprocess.run(
+            [sys.executable, "-c", "from local.reference import document; print(document.text(), end='')"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert DOCUMENT.read_text() == made, "run: python -m local.reference"
+
+    def test_it_describes_every_route_that_takes_a_key(self) -> None:
+        operations = [one for path in json.loads(DOCUMENT.read_text())["paths"].values() for one in path.values()]
+        open_to_all = {"health", "ready", "not_found", "get_openapi_document"}
+        assert {one["operationId"] for one in operations} == TRIGGERS.routes.keys() - open_to_all

@@ -1,0 +1,30 @@
+"""The API as it describes itself, and requests written as the description says."""
+
+import json
+
+import pytest
+
+from shared.reference import DOCUMENT
+from tests.scenarios.deck import PAGE, Deck
+
+
+async def test_the_openapi_document_is_for_everybody_also_for_the_pages_of_allowed_origins(deck: Deck) -> None:
+    async with deck.http(tenant=None) as http:
+        answer = await http.get("/v1/openapi.json", headers={"origin": PAGE})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert answer.json() == json.loads(DOCUMENT.read_text())
+
+
+@pytest.mark.parametrize("written", ["group_by=model&group_by=source", "group_by[]=model&group_by[]=source"])
+async def test_a_list_in_a_query_is_repeated_with_or_without_brackets(deck: Deck, written: str) -> None:
+    async with deck.http() as http:
+        answer = await http.get(f"/v1/organization/usage/completions?start_time=1772582400&{written}&group_by=nothing")
+    assert answer.json()["error"]["param"] == "group_by.2"
+
+
+async def test_a_parameter_that_is_no_list_is_refused_when_it_comes_twice(deck: Deck) -> None:
+    async with deck.http() as http:
+        answer = await http.get("/v1/files?limit=1&limit=2")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit")
