@@ -17,7 +17,7 @@ TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(SHARED) && $(BIN)cove
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
-.PHONY: run cli test soak conformance host-parity check bench services lock package clean setup
+.PHONY: run cli test soak fuzz conformance host-parity check bench services lock package clean setup
 
 run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
 	@$(BIN)python -m local $(ARGS)
@@ -39,6 +39,9 @@ soak: setup ## long runs under load while workers are killed; each prints its fi
 
 conformance: setup ## what unmodified clients must find, each installed in .local/clients: ARGS="openai-2"
 	$(BIN)python -m tests.api $(ARGS)
+
+fuzz: setup ## 5,000 requests made up from the OpenAPI document; each answer is one that the document names, none a 5xx
+	$(BIN)python -m tests.fuzz $(ARGS)
 
 host-parity: setup ## what tests/local expects of the local host, asked of `func start`; skipped without Core Tools
 	@$(BIN)python -m pytest tests/local/test_expectations.py -rs -q $(ARGS)

@@ -150,7 +150,7 @@ def _answer(reply: type, schemas: Schemas) -> Schema:
     if reply is Relayed:
         return {"application/json": {"schema": {}}}
     if reply is Streamed:
-        return {"text/event-stream": {"schema": {"type": "string"}}}
+        return {"text/event-stream": {}}
     return {"*/*": {"schema": _BYTES}}
 
 

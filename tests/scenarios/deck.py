@@ -37,6 +37,8 @@ KEYS = {
     "acme-nobody": "fd_test_acme_nobody_0123456789",
     "acme-admin": "fd_test_acme_admin_0123456789",
     "other-admin": "fd_test_other_admin_0123456789",
+    "fuzz": "fd_test_fuzz_0123456789",
+    "fuzz-admin": "fd_test_fuzz_admin_0123456789",
 }
 HOLDERS = {"acme-hr": ["hr"], "acme-hr-boss": ["hr", "boss"], "acme-nobody": list[str]()}
 """The principals of the keys of tenant `acme` that have others than its staff."""

@@ -98,7 +98,7 @@ async def routes() -> list[Route]:
     return await _registered()
 
 
-async def _made(deck: Deck, owner: str) -> dict[str, str]:
+async def made(deck: Deck, owner: str) -> dict[str, str]:
     """One of each thing that has an id: how each is made."""
     client = deck.client(owner)
     file = await client.files.create(file=("a.txt", b"What is secret here."), purpose="assistants")
@@ -135,12 +135,12 @@ def _said(answer: httpx2.Response, ids: dict[str, str]) -> tuple[int, str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def theirs(product: Deck) -> dict[str, str]:
-    return await _made(product, "other")
+    return await made(product, "other")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def ours(product: Deck) -> dict[str, str]:
-    return await _made(product, "acme")
+    return await made(product, "acme")
 
 
 async def test_every_id_in_a_route_is_one_that_this_test_knows_how_to_make(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shared.reference import DOCUMENT
+from tests.fuzz.fuzzing import fuzz
 from tests.scenarios.deck import PAGE, Deck
 
 
@@ -28,3 +29,10 @@ async def test_a_parameter_that_is_no_list_is_refused_when_it_comes_twice(deck: 
     async with deck.http() as http:
         answer = await http.get("/v1/files?limit=1&limit=2")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "limit")
+
+
+async def test_whatever_is_asked_the_answer_is_one_that_the_document_names(deck: Deck) -> None:
+    """The short form of `make fuzz`."""
+    findings = await fuzz(deck, cases=250, seed=7)
+    assert findings.passed, findings.printed
+    assert findings.cases >= 250, findings.printed
