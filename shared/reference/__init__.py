@@ -3,6 +3,7 @@ the page for people that is made from it.
 """
 
 import functools
+import json
 from pathlib import Path
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
@@ -12,3 +13,11 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 def document() -> bytes:
     """Read at the first request for it."""
     return DOCUMENT.read_bytes()
+
+
+@functools.cache
+def page() -> bytes:
+    """Made at the first request for it."""
+    from shared.reference.page import written
+
+    return written(json.loads(document())).encode()

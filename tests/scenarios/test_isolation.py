@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from tests.scenarios.deck import ROOT, Deck
 
-OPEN = {"health", "ready", "not_found", "get_openapi_document"}
+OPEN = {"health", "ready", "not_found", "get_openapi_document", "show_reference"}
 """What answers whoever asks."""
 
 OF_ALL = {"model"}
