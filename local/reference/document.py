@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from local.reference.routes import Route, routes
+from local.reference.routes import Route
 from local.reference.schemas import Schema, Schemas, Use
 from local.reference.statuses import RELAYED, explanation, refusals
 from shared.wire.refusals import Refusal
@@ -37,9 +37,8 @@ _HEADERS: Schema = {"x-request-id": {"description": "Of this request, for the lo
 _BYTES: Schema = {"type": "string", "format": "binary"}
 
 
-def text() -> str:
-    """The document of the app as it is. Once in a process: an app can be indexed only once."""
-    return json.dumps(document(routes()), indent=1, ensure_ascii=False) + "\n"
+def text(described: Schema) -> str:
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
 
 
 def document(every: list[Route]) -> Schema:
