@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
+from starlette.convertors import PathConvertor
 
 from functions.cors import preflight, shared_with
 from functions.replies import Timing, refuse, render
@@ -55,6 +56,12 @@ class App(func.FunctionApp):
     indexed: Sequence[func.Function] = ()
 
     def get_functions(self) -> list[func.Function]:
+        """Called once, before the worker opens its HTTP server.
+
+        That server has one route, `/{path:path}`, whose `.*` matches no line break: a request for `/%0A` would not meet
+        the invocation that waits for it, and which the host would end, with the whole worker, at its time-out.
+        """
+        PathConvertor.regex = "(?s:.*)"
         functions = super().get_functions()
         self.indexed = functions
         return functions

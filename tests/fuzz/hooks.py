@@ -6,7 +6,6 @@ Without them nearly every request would end with 404. What deletes gets none, so
 import json
 import os
 from typing import Any
-from urllib.parse import unquote
 
 import schemathesis
 from hypothesis import strategies as st
@@ -47,9 +46,3 @@ def _named(name: Any, value: Any, ids: dict[str, str]) -> Any:
         return ids[name]
     one = str(name).removesuffix("s")
     return [ids[one]] if one in ids else _real(value, ids)
-
-
-@schemathesis.hook
-def filter_path_parameters(context: HookContext, path_parameters: dict[str, Any] | None) -> bool:
-    """A line break in a path does not reach the app: the host's extension for HTTP has no route for it, and answers."""
-    return not any("\n" in unquote(str(value)) for value in (path_parameters or {}).values())

@@ -75,6 +75,13 @@ async def test_an_unknown_route_is_404_and_a_wrong_method_405(deck: Deck) -> Non
     assert "POST" in wrong.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(("path", "code"), [("/v1/models/a%0Ab", "model_not_found"), ("/%0A", "unknown_url")])
+async def test_a_line_break_in_a_path_is_answered_by_us(deck: Deck, path: str, code: str) -> None:
+    async with deck.http() as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
+
+
 async def test_a_body_over_the_limit_is_413(deck: Deck) -> None:
     padded = json.dumps(GOOD | {"padding": "x" * 9_000_000}).encode()
     async with deck.http() as http:
