@@ -28,9 +28,10 @@ from shared.retrieval.extraction import Extractor
 from shared.retrieval.listing import Walk, walk
 from shared.settings.environment import PREFIX, STORAGE
 from shared.settings.settings import Settings
+from shared.tenancy.policies import RememberedPolicies
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wiring.indexes import embedding_models, open_indexes
-from shared.wiring.retrieval import Indexing, Storage, open_retrieval
+from shared.wiring.retrieval import Indexing, Outside, Storage, open_retrieval
 from shared.wiring.stores import Stores, open_stores
 
 _TENANT = "acme"
@@ -85,7 +86,8 @@ class Side:
         indexes = open_indexes(self._settings, models, self._stores, lambda _: embedder, self._clock)
         indexing = Indexing(indexes, extractor, self._settings.lease_s)
         storage = Storage(self._queues, self._blobs)
-        services = open_retrieval(self._stores, storage, indexing, self._clock)
+        outside = Outside(RememberedPolicies(self._stores.policies, self._clock), None, self._clock)
+        services = open_retrieval(self._stores, storage, indexing, outside)
 
         async def index_document(message: Message) -> None:
             await services.indexer.handle(parse_document_event(message.body), message.receipt.message_id)
