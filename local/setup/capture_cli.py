@@ -28,7 +28,7 @@ _SESSIONS: dict[str, Sequence[str]] = {
     "doctor": ["doctor"],
     "upload": ["upload handbook --store handbook", "upload handbook --store handbook"],
     "documents": ["documents list handbook", "documents show handbook FILE"],
-    "chat": ['chat --store handbook "Where is the key of the dome?"'],
+    "chat": ['chat --store handbook --temperature 0 "Where is the key of the dome?"'],
     "keys": [
         "keys create 'wiki bot' --scope models --principal staff --expires 90d --requests-per-minute 60",
         "keys list",

@@ -1,11 +1,15 @@
 """How the command line ends, where it needs no product for that."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from cli.program import main
 
+ROOT = Path(__file__).parents[3]
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -49,3 +53,10 @@ def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.delenv("FLIGHTDECK_API_KEY")
     assert main(["--url", NOBODY, "keys", "list"]) == 1
     assert capsys.readouterr().err == f"Error: There is no key for {NOBODY}: set FLIGHTDECK_API_KEY.\n"
+
+
+def test_without_its_packages_it_names_the_one_that_is_missing() -> None:
+    command = [sys._base_executable, "-S", "-m", "cli", "doctor"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("There is no package 'click'")
