@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.scenarios.deck import KEYS, ROOT, Deck, eventually
 from tests.upstream import Step
+from tests.upstream.script import ToolCall
 
 
 async def run(deck: Deck, program: str, *arguments: str) -> str:
@@ -66,3 +67,13 @@ async def test_dropped_blob(deck: Deck, tmp_path: Path) -> None:
 async def test_usage(deck: Deck) -> None:
     await deck.client().chat.completions.create(model="chat", messages=[{"role": "user", "content": "hi"}])
     await eventually(lambda: run(deck, "usage.py"), lambda said: "completions chat: " in said)
+
+
+async def test_agent(deck: Deck) -> None:
+    call = ToolCall(id="call_clock", name="utc_time")
+    deck.upstream.script("chat", Step(tool_calls=(call,)), Step(text="It is noon."), Step(text="You are welcome."))
+    said = await run(deck, "agent.py")
+    assert said == "Called: utc_time\nAnswer: It is noon.\nStreamed: You are welcome.\n"
+    (result,) = [one for one in deck.upstream.journal.of("chat")[1].body["messages"] if one["role"] == "tool"]
+    assert result["tool_call_id"] == "call_clock"
+    assert "utc" in result["content"]
