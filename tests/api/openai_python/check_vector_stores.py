@@ -47,10 +47,12 @@ def test_a_file_is_attached_polled_found_changed_and_taken_out(
     client: openai.OpenAI, store: Any, eventually: Any
 ) -> None:
     files = client.vector_stores.files
-    file = files.create_and_poll(upload(client, "gate.txt"), vector_store_id=store.id, attributes={"place": "north"})
+    file = files.create_and_poll(
+        upload(client, "gate.txt"), vector_store_id=store.id, attributes={"place": "north"}, poll_interval_ms=100
+    )
     assert (file.object, file.status, file.last_error) == ("vector_store.file", "completed", None)
     assert file.usage_bytes > 0
-    second = files.upload_and_poll(vector_store_id=store.id, file=("well.txt", TEXTS["well.txt"]))
+    second = files.upload_and_poll(vector_store_id=store.id, file=("well.txt", TEXTS["well.txt"]), poll_interval_ms=100)
     assert second.status == "completed"
     hits = client.vector_stores.search(store.id, query="What is painted red?")
     best = hits.data[0]
@@ -71,7 +73,7 @@ def test_a_file_is_attached_polled_found_changed_and_taken_out(
 
 def test_a_file_that_cannot_be_read_says_why(client: openai.OpenAI, store: Any) -> None:
     bad = client.files.create(file=("bad.bin", b"\x7fELF\x02\x01"), purpose="assistants")
-    file = client.vector_stores.files.create_and_poll(bad.id, vector_store_id=store.id)
+    file = client.vector_stores.files.create_and_poll(bad.id, vector_store_id=store.id, poll_interval_ms=100)
     assert file.status == "failed"
     assert file.last_error
     assert file.last_error.code in ("unsupported_file", "invalid_file")
@@ -98,7 +100,7 @@ def test_batches_are_polled_from_ids_and_from_files(client: openai.OpenAI, store
     one = batches.create_and_poll(store.id, file_ids=[upload(client, "gate.txt")], poll_interval_ms=100)
     assert (one.status, one.file_counts.completed) == ("completed", 1)
     files: Any = [(name, TEXTS[name]) for name in ("well.txt", "mill.txt")]
-    two = batches.upload_and_poll(store.id, files=[*files, ("bad.bin", b"\x00")])
+    two = batches.upload_and_poll(store.id, files=[*files, ("bad.bin", b"\x00")], poll_interval_ms=100)
     counts = two.file_counts
     assert (two.status, counts.completed, counts.failed, counts.in_progress) == ("completed", 2, 1, 0)
     again = batches.cancel(two.id, vector_store_id=store.id)
