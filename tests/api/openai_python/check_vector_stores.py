@@ -124,7 +124,10 @@ def test_search_filters_ranks_and_limits(client: openai.OpenAI, store: Any) -> N
     assert found(filters={"type": "and", "filters": both}) == {"gate.txt"}
     assert found(filters={"type": "or", "filters": both}) == {"gate.txt", "well.txt"}
     assert found(filters={"type": "in", "key": "name", "value": ["well.txt"]}) == {"well.txt"}
-    assert found(ranking_options={"score_threshold": 1.0}) == set()
+    scores = {hit.filename: hit.score for hit in client.vector_stores.search(store.id, query="The gate, the well")}
+    middle = (min(scores.values()) + max(scores.values())) / 2
+    above = {name for name, score in scores.items() if score >= middle}
+    assert found(ranking_options={"score_threshold": middle}) == above != set(TEXTS)
     assert found(rewrite_query=True, ranking_options={"ranker": "auto"}) == set(TEXTS)
     with pytest.raises(openai.BadRequestError):
         found(filters={"type": "like", "key": "name", "value": "x"})
