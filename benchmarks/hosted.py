@@ -26,6 +26,10 @@ _HTTP_ONLY = """
     _functions = [function for function in app.get_functions() if function.get_trigger().type == "httpTrigger"]
     app.get_functions = lambda: _functions
 """
+_LIMITS = [{"per": per, "requests": 1_000_000, "tokens": 1_000_000_000} for per in ("tenant", "key")]
+"""Held to, and never reached."""
+
+_ONE_BY_ONE = {"FLIGHTDECK_GATHER_S": "0"}
 _UNMETERED = """
     import shared.metering.meter
 
@@ -50,16 +54,26 @@ async def hello(folder: Path, storage: str) -> Side:
 
 
 async def flightdeck(folder: Path, storage: str, upstream_url: str) -> Side:
-    app = _variant(folder / "flightdeck", _HTTP_ONLY)
-    side = await _serve("Flightdeck", app, storage, settings=settings(folder / "flightdeck-data", upstream_url))
+    """With limits, of the tenant and of the key, and the meter."""
+    return await _whole("Flightdeck", folder / "flightdeck", storage, upstream_url, {})
+
+
+async def one_by_one(folder: Path, storage: str, upstream_url: str) -> Side:
+    return await _whole("+ limits and meter", folder / "one-by-one", storage, upstream_url, _ONE_BY_ONE)
+
+
+async def _whole(name: str, target: Path, storage: str, upstream_url: str, more: Mapping[str, str]) -> Side:
+    wanted = settings(target.with_name(f"{target.name}-data"), upstream_url) | more
+    wanted["FLIGHTDECK_LIMITS"] = json.dumps(_LIMITS)
+    side = await _serve(name, _variant(target, _HTTP_ONLY), storage, settings=wanted)
     side.tidy = partial(_clear_usage_queue, storage)
     return side
 
 
 async def unmetered(folder: Path, storage: str, upstream_url: str) -> Side:
     app = _variant(folder / "unmetered", _UNMETERED + _HTTP_ONLY)
-    wanted = settings(folder / "unmetered-data", upstream_url)
-    return await _serve("+ gateway relay, not metered", app, storage, settings=wanted)
+    wanted = settings(folder / "unmetered-data", upstream_url) | _ONE_BY_ONE
+    return await _serve("+ gateway relay, piece by piece", app, storage, settings=wanted)
 
 
 def refusing(served: Side) -> Side:

@@ -7,6 +7,9 @@ from benchmarks.load import Scenario
 from benchmarks.report import Spread, percentile, table
 from benchmarks.sides import Side
 
+TIMES_PLAIN, TIMES_STREAM, TIMES_MEMORY = 5, 10, 3
+"""How much less than the rival the product has to take."""
+
 _NAMES = tuple(scenario.name for scenario in SCENARIOS)
 
 
@@ -18,18 +21,32 @@ def cpu_table(cells: Cells, compared: Sequence[Side], *, product: Side, rival: S
     return table(("worker CPU ms a request", *_NAMES), rows)
 
 
+def missed(cells: Cells, product: Side, rival: Side) -> list[str]:
+    """Scenarios in which the product takes more than a fifth of the rival's CPU, or a tenth of it for a stream; and
+    memory, if more than a third."""
+    found: list[str] = []
+    for scenario in SCENARIOS:
+        wanted = TIMES_STREAM if scenario.stream_chunks else TIMES_PLAIN
+        times = _ratio(cells, rival, product, scenario).middle
+        if times < wanted:
+            found.append(f"{scenario.name} ({times:.1f} instead of {wanted} times)")
+    if TIMES_MEMORY * product.rss_mb() > rival.rss_mb():
+        found.append("memory")
+    return found
+
+
 def _spreads(cells: Cells, side: Side) -> list[object]:
     return [_worker(cells, side, scenario) if side.serves(scenario) else "" for scenario in SCENARIOS]
 
 
 def _ratios(cells: Cells, one: Side, other: Side) -> list[object]:
+    return [f"**{_ratio(cells, one, other, scenario)}**" for scenario in SCENARIOS]
+
+
+def _ratio(cells: Cells, one: Side, other: Side, scenario: Scenario) -> Spread:
     """Round by round, so that what slows a round slows both."""
-
-    def ratio(scenario: Scenario) -> str:
-        ours, theirs = cells[one.name, scenario.name].worker_ms, cells[other.name, scenario.name].worker_ms
-        return f"**{Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])}**"
-
-    return [ratio(scenario) for scenario in SCENARIOS]
+    ours, theirs = cells[one.name, scenario.name].worker_ms, cells[other.name, scenario.name].worker_ms
+    return Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
 def _worker(cells: Cells, side: Side, scenario: Scenario) -> Spread:
@@ -53,6 +70,18 @@ def latency_table(cells: Cells, compared: Iterable[Side], *, base: Side) -> str:
 def _rounds(cells: Cells, side: Side, scenario: Scenario) -> list[list[float]]:
     waits = cells[side.name, scenario.name].waits
     return [each.first_ms if scenario.stream_chunks else each.total_ms for each in waits]
+
+
+def end_table(cells: Cells, sides: Iterable[Side]) -> str:
+    """Milliseconds from the request to the last byte of a stream."""
+    streams = [scenario for scenario in SCENARIOS if scenario.stream_chunks]
+
+    def end(side: Side, scenario: Scenario) -> str:
+        every = [ms for each in cells[side.name, scenario.name].waits for ms in each.total_ms]
+        return f"{percentile(every, 0.5):.0f} / {percentile(every, 0.99):.0f}"
+
+    rows = [(f"{side.name}, p50 / p99", *(end(side, scenario) for scenario in streams)) for side in sides]
+    return table(("ms", *(scenario.name for scenario in streams)), rows)
 
 
 def _waited(cells: Cells, side: Side, scenario: Scenario) -> str:
