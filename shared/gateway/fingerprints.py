@@ -43,6 +43,13 @@ def place_of(call: ChatCall, model: Model) -> Place:
     return Place(call.caller.tenant, space, digest(parts))
 
 
+def space_of_alike(model: Model, rest: Mapping[str, object], words: str, embedding_model: str) -> str:
+    """Where the questions are listed that differ by nothing but words that do not decide. `rest` is the request without
+    its question, `words` are those of the question that all of them share."""
+    parts = (_FORM, model.name, _policy(model), canonical(rest, without=_HOW_NOT_WHAT), words, embedding_model)
+    return f"alike-{digest(parts)}"
+
+
 def _policy(model: Model) -> str:
     """What answers to the model's name: another deployment behind it makes all that was kept unfindable."""
     return digest(text for one in model.deployments for text in (one.id, one.endpoint, one.kind, one.model))

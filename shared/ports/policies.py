@@ -9,7 +9,8 @@ class PolicyRecord:
     """A tenant's policy; its `id` is the tenant's name. None is no limit.
 
     `requests` and `tokens` are a minute's, of all models and keys together; `budget_microusd` a month's (UTC) in
-    millionths of a US dollar; `storage_bytes` is what its files may have together.
+    millionths of a US dollar; `storage_bytes` is what its files may have together; `semantic_cache` whether its callers
+    may get the answer to a question that means the same.
     """
 
     id: str
@@ -18,6 +19,7 @@ class PolicyRecord:
     tokens: int | None = None
     budget_microusd: int | None = None
     storage_bytes: int | None = None
+    semantic_cache: bool = False
 
 
 def unrestricted(tenant: str) -> PolicyRecord:

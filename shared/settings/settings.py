@@ -33,6 +33,12 @@ class Settings(BaseModel):
     rewrite_model: str | None = Field(
         default=None, description="which chat model writes queries anew for `rewrite_query`; default: the first"
     )
+    cache_similarity: float = Field(
+        default=0.95,
+        ge=0.8,
+        le=1,
+        description="how alike two questions must be for one answer to do for both, where a tenant's policy allows it",
+    )
     embedding_model: str | None = Field(default=None, description="which model embeds documents; default: the only one")
     embedding_model_next: str | None = Field(
         default=None,

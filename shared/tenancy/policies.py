@@ -91,6 +91,7 @@ class PolicyAdministration:
             monthly_budget_usd=None if budget is None else budget / _MICRO,
             max_storage_bytes=policy.storage_bytes,
             used_storage_bytes=await self.stored.used(policy.tenant),
+            semantic_cache=policy.semantic_cache,
         )
 
 
@@ -107,6 +108,7 @@ def _fields(change: PolicyChange) -> dict[str, int | None]:
         "max_tokens_per_1_minute": ("tokens", change.max_tokens_per_1_minute),
         "monthly_budget_usd": ("budget_microusd", None if usd is None else round(usd * _MICRO)),
         "max_storage_bytes": ("storage_bytes", change.max_storage_bytes),
+        "semantic_cache": ("semantic_cache", bool(change.semantic_cache)),
     }
     return dict(pair for given, pair in values.items() if given in change.model_fields_set)
 

@@ -20,6 +20,9 @@ class PolicyChange(Shape):
     max_tokens_per_1_minute: PerMinute | None = None
     monthly_budget_usd: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)] | None = None
     max_storage_bytes: Annotated[int, Field(ge=0, le=2**50)] | None = None
+    semantic_cache: bool | None = Field(
+        default=None, description="whether callers may get the answer to a question that means the same; null: no"
+    )
 
 
 class PolicyObject(Shape):
@@ -30,3 +33,4 @@ class PolicyObject(Shape):
     monthly_budget_usd: float | None
     max_storage_bytes: int | None
     used_storage_bytes: int
+    semantic_cache: bool

@@ -29,6 +29,7 @@ from shared.gateway.dispatch import Dispatcher
 from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
 from shared.gateway.limiter import Limit, Limiter
 from shared.gateway.routing import Router
+from shared.gateway.semantic import SemanticCache
 from shared.metering.costs import CostReports
 from shared.metering.meter import QueueMeter
 from shared.metering.reconcile import UsageReconciler
@@ -78,8 +79,15 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     )
     rules = CacheRules(settings.cache_ttl_s, settings.cache_max_bytes)
     chat_gateway = ChatGateway(catalogue, dispatcher, upstreams)
-    chat = CachedChat(chat_gateway, catalogue, stores.answers, upstreams, rules)
     embedding_gateway = EmbeddingGateway(catalogue, dispatcher, upstreams)
+    semantic = SemanticCache(
+        stores.answers,
+        tenancy.policies,
+        CatalogueEmbedder(embedding_gateway, embedding.first),
+        embedding.first,
+        settings.cache_similarity,
+    )
+    chat = CachedChat(chat_gateway, catalogue, stores.answers, upstreams, rules, semantic)
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractor(reading)

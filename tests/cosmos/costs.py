@@ -31,6 +31,8 @@ CHUNKS = 1000
 
 _ITEMS = [ConversationItem(str(number), "x" * 1000) for number in range(20)]
 _ANSWER = b'"' + b"x" * 2000 + b'"'
+_QUESTIONS = b'"' + b"x" * (32 * 1536 * 2 * 4 // 3) + b'"'
+"""The semantic cache's list: 32 vectors of 1536 numbers with 16 bits each, in Base64."""
 
 _HEAD = f"""# What the store's operations cost
 
@@ -114,6 +116,12 @@ class Measures:
             Row("API key: remove", "1 batch", lambda: self.keys.remove("hmac")),
             Row("cached answer of 2 KB: keep", "1 batch", lambda: self.answers.put("t", "s", "k", _ANSWER, ttl_s=60)),
             Row("cached answer of 2 KB: find", "1 point read", lambda: self.answers.get("t", "s", "k")),
+            Row(
+                "32 questions that were answered: keep",
+                "1 batch",
+                lambda: self.answers.put("t", "q", "k", _QUESTIONS, ttl_s=60),
+            ),
+            Row("32 questions that were answered: find", "1 point read", lambda: self.answers.get("t", "q", "k")),
             Row("conversation: open", "1 batch", lambda: self.items.open("t", "c")),
             Row(
                 "conversation: append 20 items of 1 KB", "1 read, 1 batch", lambda: self.items.append("t", "c", _ITEMS)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from local.azurite import Azurite, AzuriteConfig
-from tests.scenarios.deck import Deck, running
+from tests.scenarios.deck import Deck, eventually, running
 from tests.scenarios.test_cli import run
 from tests.upstream import ScriptedUpstream
 
@@ -114,11 +115,94 @@ async def test_a_file_over_the_storage_quota_is_refused_until_another_is_deleted
     await client.files.create(file=("b.txt", b"12345"), purpose="user_data")
 
 
+TOOL: Any = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+ONE = "Explain the colour of the evening sky in 3 harbours"
+ALIKE = "Explain a colour of the evening sky in 3 harbours"
+
+
+async def ask(deck: Deck, key: str, question: str, **extra: Any) -> dict[str, str]:
+    """What the answer's headers say of the cache."""
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": question}], **extra}
+    client = deck.client().with_options(api_key=key).chat.completions.with_raw_response
+    answer = await client.create(model="chat", temperature=0, **asked)
+    assert answer.parse().choices
+    return {name: value for name, value in answer.headers.items() if name.startswith("x-flightdeck-cache")}
+
+
+async def asked_until_hit(deck: Deck, key: str, question: str) -> dict[str, str]:
+    """An answer is kept a moment after it was given: each try is a question of its own, so that none is the same."""
+    marks = count(1)
+    return await eventually(
+        lambda: ask(deck, key, question + "?" * next(marks)), lambda told: told["x-flightdeck-cache"] != "miss"
+    )
+
+
+async def test_a_question_that_means_the_same_is_a_hit_where_the_policy_says_so(deck: Deck, tenant: str) -> None:
+    key = await key_of(deck, tenant)
+    await ask(deck, key, "Hello")  # the policy as it was is remembered for a while
+    opted = await key_of(deck, f"{tenant}-2")
+    assert (await set_policy(deck, f"{tenant}-2", semantic_cache=True)).json()["semantic_cache"] is True
+    assert [await ask(deck, key, question) for question in (ONE, ALIKE)] == [{"x-flightdeck-cache": "miss"}] * 2
+    assert await ask(deck, opted, ONE) == {"x-flightdeck-cache": "miss"}
+    told = await asked_until_hit(deck, opted, ALIKE)
+    assert told["x-flightdeck-cache"] == "semantic"
+    assert 0.95 < float(told["x-flightdeck-cache-similarity"]) <= 1
+    stream = (
+        await deck.client()
+        .with_options(api_key=opted)
+        .chat.completions.with_raw_response.create(
+            model="chat", temperature=0, messages=[{"role": "user", "content": f"Please: {ALIKE.lower()}"}], stream=True
+        )
+    )
+    assert stream.headers["x-flightdeck-cache"] == "semantic"
+    assert [chunk.choices[0].finish_reason async for chunk in stream.parse()][-1] == "stop"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def answered(deck: Deck, tenant: str) -> str:
+    """A key of a tenant with the semantic cache, in which `ONE` has been answered."""
+    key = await key_of(deck, tenant)
+    await set_policy(deck, tenant, semantic_cache=True)
+    await ask(deck, key, ONE)
+    again = await asked_until_hit(deck, key, ONE)
+    assert again["x-flightdeck-cache"] == "semantic"
+    return key
+
+
+@pytest.mark.parametrize(
+    ("question", "extra"),
+    [
+        ("Explain the colour of the evening sky not in 3 harbours", {}),
+        ("Explain the colour of the evening sky in 5 harbours", {}),
+        (ALIKE, {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ALIKE}]}),
+        (ALIKE, {"tools": [TOOL]}),
+        (ALIKE, {"seed": 7}),
+        (ALIKE, {"extra_headers": {"cache-control": "no-store"}}),
+        (ALIKE, {"extra_headers": {"x-flightdeck-cache": "exact"}}),
+        (ALIKE, {"extra_headers": {"x-flightdeck-cache": "similarity=0.9999"}}),
+    ],
+    ids=["negation", "number", "system prompt", "tools", "seed", "no-store", "exact", "similarity"],
+)
+async def test_what_differs_from_a_question_is_no_semantic_hit(
+    deck: Deck, answered: str, question: str, extra: dict[str, Any]
+) -> None:
+    before = len(deck.upstream.journal.of("chat"))
+    assert (await ask(deck, answered, question, **extra)).get("x-flightdeck-cache") in (None, "miss")
+    assert len(deck.upstream.journal.of("chat")) == before + 1
+
+
+async def test_no_tenant_has_what_another_was_answered(deck: Deck, tenant: str, answered: str) -> None:
+    other = await key_of(deck, f"{tenant}-other")
+    await set_policy(deck, f"{tenant}-other", semantic_cache=True)
+    assert await ask(deck, other, ALIKE) == {"x-flightdeck-cache": "miss"}
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
         ({"monthly_budget_usd": -1}, "monthly_budget_usd"),
         ({"max_storage_bytes": "lots"}, "max_storage_bytes"),
+        ({"semantic_cache": "maybe"}, "semantic_cache"),
         ({"max_tokens": 5}, "max_tokens"),
     ],
 )

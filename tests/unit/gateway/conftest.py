@@ -18,9 +18,10 @@ from shared.gateway.cached import CachedChat, CacheRules
 from shared.gateway.catalogue import Catalogue, Model
 from shared.gateway.chat import ChatCall, ChatGateway
 from shared.gateway.dispatch import Dispatcher
-from shared.gateway.embeddings import EmbeddingGateway
+from shared.gateway.embeddings import CatalogueEmbedder, EmbeddingGateway
 from shared.gateway.limiter import Limiter
 from shared.gateway.routing import Router
+from shared.gateway.semantic import SemanticCache
 from shared.ports.cache import AnswerCache
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
@@ -76,6 +77,17 @@ class WordCounter:
         return len(text.split())
 
 
+OPTED = frozenset({"acme", "other"})
+"""Tenants whose policy has the semantic cache."""
+
+
+class Opted:
+    """A Policies."""
+
+    async def of(self, tenant: str) -> PolicyRecord:
+        return PolicyRecord(tenant, tenant, semantic_cache=tenant in OPTED)
+
+
 @dataclass
 class Bench:
     """Everything a gateway test needs. `waits` may be tightened before the first call."""
@@ -106,12 +118,24 @@ class Bench:
     def chat(self) -> ChatGateway:
         return ChatGateway(*self._parts())
 
-    def cached(self, answers: AnswerCache | None = None, *, ttl_s: int = 3600, max_bytes: int = 10_000) -> CachedChat:
-        """The chat gateway behind a cache."""
+    def cached(
+        self,
+        answers: AnswerCache | None = None,
+        *,
+        ttl_s: int = 3600,
+        max_bytes: int = 10_000,
+        similarity: float | None = None,
+        embedding_model: str = "embed",
+    ) -> CachedChat:
+        """The chat gateway behind a cache; with a similarity, one that those of `OPTED` may find alike questions in."""
         catalogue, dispatcher, upstreams = self._parts()
         answers = answers or MemoryAnswerCache(upstreams.clock)
         gateway = ChatGateway(catalogue, dispatcher, upstreams)
-        return CachedChat(gateway, catalogue, answers, upstreams, CacheRules(ttl_s, max_bytes))
+        rules, semantic = CacheRules(ttl_s, max_bytes), None
+        if similarity is not None:
+            embedder = CatalogueEmbedder(self.embeddings, embedding_model)
+            semantic = SemanticCache(answers, Opted(), embedder, embedding_model, similarity)
+        return CachedChat(gateway, catalogue, answers, upstreams, rules, semantic)
 
     @property
     def embeddings(self) -> EmbeddingGateway:
