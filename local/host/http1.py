@@ -9,6 +9,8 @@ from local.host.stream import Stream
 
 MAX_HEAD_BYTES = 65_536
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""A worker's HTTP server refuses them before it looks for the invocation, which would wait for the request for ever."""
 _HOP_BY_HOP = frozenset(
     {
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
@@ -68,7 +70,7 @@ async def read_head(stream: Stream) -> Head | None:
 
 def _header(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
-    if not colon:
+    if not colon or _CONTROL.search(value):
         raise BadMessageError("A header line is malformed.")
     return _name(name), value.strip(b" \t")
 

@@ -144,6 +144,8 @@ async def test_a_client_that_waits_for_permission_gets_it(host: Host) -> None:
         b"POST /api/upload HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc",
         b"POST /api/upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
         b"nonsense\r\n\r\n",
+        b"GET /api/items/special HTTP/1.1\r\nHost: x\r\nX-Note: a\x00b\r\n\r\n",
+        b"GET /api/items/special HTTP/1.1\r\nHost: x\r\nX-Note: a\nb\r\n\r\n",
     ],
 )
 async def test_a_request_that_two_readers_could_read_differently_is_400(host: Host, head: bytes) -> None:
