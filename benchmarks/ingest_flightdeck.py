@@ -24,7 +24,7 @@ from shared.ports.models import Embeddings
 from shared.ports.queues import QueueName
 from shared.ports.records import DocumentRecord
 from shared.ports.usage import Source
-from shared.retrieval.extraction import Extractor
+from shared.retrieval.extraction.extractors import Extractors
 from shared.retrieval.listing import Walk, walk
 from shared.settings.environment import PREFIX, STORAGE
 from shared.settings.settings import Settings
@@ -68,7 +68,7 @@ class Side:
     async def bring_up_to_date(self, documents: Sequence[Path]) -> int:
         for path in documents:
             await self._upload(path)
-        extractor = Extractor()
+        extractor = Extractors()
         try:
             await self._work(self._handlers(extractor))
         finally:
@@ -81,7 +81,7 @@ class Side:
             await self._blobs.upload(DOCUMENTS, name, content)
         await self._queues.put("documents", BlobMessage(blob_name=name).model_dump_json().encode())
 
-    def _handlers(self, extractor: Extractor) -> dict[QueueName, Handle]:
+    def _handlers(self, extractor: Extractors) -> dict[QueueName, Handle]:
         models, embedder = embedding_models(self._settings), self._embedder
         indexes = open_indexes(self._settings, models, self._stores, lambda _: embedder, self._clock)
         indexing = Indexing(indexes, extractor, self._settings.lease_s)

@@ -36,8 +36,8 @@ from shared.metering.reconcile import UsageReconciler
 from shared.metering.recording import UsageRecorder
 from shared.metering.reports import UsageReports
 from shared.ports.models import Deployment, Price
-from shared.retrieval.extraction import Extractor
 from shared.retrieval.extraction import Limits as ReadingLimits
+from shared.retrieval.extraction.extractors import Extractors
 from shared.retrieval.tenants import Tenants
 from shared.settings.catalogue import DeploymentSettings, ModelSettings
 from shared.settings.environment import ConfigurationError
@@ -90,7 +90,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     chat = CachedChat(chat_gateway, catalogue, stores.answers, upstreams, rules, semantic)
     indexes = open_indexes(settings, embedding, stores, lambda name: CatalogueEmbedder(embedding_gateway, name), clock)
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
-    extractor = Extractor(reading)
+    extractor = Extractors(reading)
     indexing = Indexing(indexes, extractor, settings.lease_s)
     outside = Outside(tenancy.policies, _rewriter(settings, chat_gateway), clock)
     storage = Storage(queues, blobs)

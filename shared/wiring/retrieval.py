@@ -11,7 +11,7 @@ from shared.retrieval.attachments import Attachments
 from shared.retrieval.claims import Claims
 from shared.retrieval.content import Content
 from shared.retrieval.expired import Expired
-from shared.retrieval.extraction import Extractor
+from shared.retrieval.extraction.extractors import Extractors
 from shared.retrieval.file_batches import FileBatches
 from shared.retrieval.files import Files
 from shared.retrieval.first_sight import DroppedFiles
@@ -55,7 +55,7 @@ class Retrieval:
 @dataclass(frozen=True, slots=True)
 class Indexing:
     indexes: Indexes
-    extractor: Extractor
+    extractor: Extractors
     lease_s: float
 
 

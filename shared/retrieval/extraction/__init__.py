@@ -1,7 +1,7 @@
 """From a file to its passages, in a child process that a hostile document may kill.
 
-`extractor` is the only door for the rest of the platform. `child` is the program behind it; `formats` says what is
-read, by which module of `readers`.
+`extractors` is the only door for the rest of the platform; one or two `extractor` are behind it. `child` is what
+they run; `formats` says what is read, by which module of `readers`.
 """
 
 from typing import TYPE_CHECKING
