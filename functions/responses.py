@@ -1,4 +1,4 @@
-"""Responses: made, read, deleted; and the queue of those whose clients do not wait."""
+"""Responses, at OpenAI's paths and at AzureOpenAI's; and the queue of those whose clients do not wait."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shared.wire.replies import Relayed, Streamed
 bp = func.Blueprint()
 
 _RESPONSE = "v1/responses/{response_id}"
+_RESPONSE_AZURE = "openai/responses/{response_id}"
 
 
 @bp.route("v1/responses", methods=["POST"])
@@ -41,6 +42,36 @@ async def cancel_response(call: Call[NoBody]) -> Relayed:
 @bp.route(_RESPONSE + "/input_items", methods=["GET"])
 @endpoint(scope="models")
 async def list_input_items(call: Call[wire.lists.ListQuery]) -> wire.responses.InputItemPage:
+    return await call.platform.responses.input_items(call.caller, call.path["response_id"], call.body)
+
+
+@bp.route("openai/responses", methods=["POST"])
+@endpoint(scope="models")
+async def create_response_azure(call: Call[wire.responses.ResponseBody]) -> Relayed | Streamed:
+    return await call.platform.responses.create(call.caller, call.body, wire.cache.wish_of(call.headers))
+
+
+@bp.route(_RESPONSE_AZURE, methods=["GET"])
+@endpoint(scope="models")
+async def get_response_azure(call: Call[wire.responses.ResponseQuery]) -> Relayed | Streamed:
+    return await call.platform.responses.retrieve(call.caller, call.path["response_id"], call.body)
+
+
+@bp.route(_RESPONSE_AZURE, methods=["DELETE"])
+@endpoint(scope="models")
+async def delete_response_azure(call: Call[NoBody]) -> wire.lists.Deleted:
+    return await call.platform.responses.delete(call.caller, call.path["response_id"])
+
+
+@bp.route(_RESPONSE_AZURE + "/cancel", methods=["POST"])
+@endpoint(scope="models")
+async def cancel_response_azure(call: Call[NoBody]) -> Relayed:
+    return await call.platform.responses.cancel(call.caller, call.path["response_id"])
+
+
+@bp.route(_RESPONSE_AZURE + "/input_items", methods=["GET"])
+@endpoint(scope="models")
+async def list_input_items_azure(call: Call[wire.lists.ListQuery]) -> wire.responses.InputItemPage:
     return await call.platform.responses.input_items(call.caller, call.path["response_id"], call.body)
 
 

@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     "update_project_policy": {},
     "update_admin_api_key": {"name": "new"},
     "create_response": {"model": "chat", "input": "hi", "previous_response_id": "{response_id}"},
+    "create_response_azure": {"model": "chat", "input": "hi", "conversation": "{conversation_id}"},
     "create_chat_completion": {
         "model": "chat",
         "messages": [{"role": "user", "content": "hi"}],

@@ -136,6 +136,17 @@ class TestPlain:
         await deck.client().responses.create(model="chat", input=items, instructions="Be brief.", truncation="auto")
         assert [len(message["content"].split()) for message in sent(deck)["messages"]] == [2, 1500, 2]
 
+    async def test_the_azure_client_gets_the_same(self, deck: Deck) -> None:
+        client = deck.azure_client()
+        made = await client.responses.create(model="chat", input="One.")
+        assert (await client.responses.retrieve(made.id)).output_text == "Scripted answer."
+        assert [item.id async for item in client.responses.input_items.list(made.id)] != []
+        with pytest.raises(openai.BadRequestError, match="synchronous"):
+            await client.responses.cancel(made.id)
+        await client.responses.delete(made.id)
+        with pytest.raises(openai.NotFoundError, match=made.id):
+            await client.responses.retrieve(made.id)
+
 
 class TestFunctions:
     async def test_calls_go_to_the_client_and_their_outputs_to_the_model(self, deck: Deck) -> None:
