@@ -257,11 +257,6 @@ class TestStreams:
             async with deck.client().responses.stream(model="chat", input="Go.") as stream:
                 await stream.get_final_response()
 
-    async def test_a_refusal_before_the_first_word_is_a_status_code(self, deck: Deck) -> None:
-        deck.upstream.script("chat", Step(status=400, error="content_filter"))
-        with pytest.raises(openai.BadRequestError):
-            await streamed(deck, input="Go.")
-
     async def test_a_model_that_takes_its_time_does_not_keep_the_stream_from_beginning(self, deck: Deck) -> None:
         deck.upstream.script("chat", Step(first_byte_s=30))
         stream = await deck.client().responses.create(model="chat", input="Go.", stream=True)

@@ -1,7 +1,7 @@
 """Making responses, for a client that waits for all of one, or reads along."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from shared.answers.responses.kept import KeptResponses
 from shared.answers.responses.moves import failed, note
 from shared.answers.responses.rounds import Rounds, Task
 from shared.answers.responses.tasks import Tasks
-from shared.errors import PlatformError, UpstreamError
+from shared.errors import PlatformError
 from shared.gateway import sse
 from shared.ports.clock import Clock
 from shared.ports.keys import Caller
@@ -22,10 +22,7 @@ from shared.wire.lists import Deleted, ListQuery
 from shared.wire.replies import Relayed, Streamed
 from shared.wire.responses import RESULTS, InputItemPage, ResponseBody, ResponseQuery
 
-_REFUSED_S = 1.0
-"""A refusal that comes within it is a status code, which clients know how to repeat. After it the stream begins."""
-
-type Moves = AsyncGenerator[Move | None]
+type Moves = AsyncGenerator[Sequence[Move]]
 
 
 @dataclass(slots=True)
@@ -37,18 +34,23 @@ class _Making:
     draft: Draft
     moves: list[Move] = field(default_factory=list[Move])
 
-    def tell(self, move: Move) -> bytes:
-        note(self.moves, move)
-        return b"".join(event.data for event in self.draft.apply(move))
+    def tell(self, *moves: Move) -> bytes:
+        for move in moves:
+            note(self.moves, move)
+        return b"".join(event.data for move in moves for event in self.draft.apply(move))
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseAnswers:
+    """A refusal that comes within `refused_s` is a status code, which clients know how to repeat. After it the stream
+    begins, whatever the model does."""
+
     rounds: Rounds
     tasks: Tasks
     kept: KeptResponses
     background: BackgroundResponses
     clock: Clock
+    refused_s: float = 1.0
 
     async def create(self, caller: Caller, body: ResponseBody, wish: CacheWish = DEFAULT) -> Relayed | Streamed:
         await self.rounds.check(caller, body)
@@ -90,9 +92,8 @@ class ResponseAnswers:
     async def _whole(self, making: _Making, task: Task) -> Relayed:
         moves = self.rounds.moves(task, stream=False)
         try:
-            async for move in moves:
-                if move is not None:
-                    making.tell(move)
+            async for together in moves:
+                making.tell(*together)
         finally:
             await moves.aclose()
         await self._keep(making)
@@ -100,10 +101,10 @@ class ResponseAnswers:
 
     async def _streamed(self, making: _Making, task: Task) -> Streamed:
         moves = self.rounds.moves(task, stream=True)
-        opening = making.tell(_made(await anext(moves)))
+        opening = making.tell(*await anext(moves))
         second = asyncio.ensure_future(anext(moves))
         try:
-            await asyncio.wait({second}, timeout=_REFUSED_S)
+            await asyncio.wait({second}, timeout=self.refused_s)
             if second.done():
                 second.result()
         except asyncio.CancelledError:
@@ -112,15 +113,15 @@ class ResponseAnswers:
         return await _started(self._told(making, opening, second, moves), task.headers)
 
     async def _told(
-        self, making: _Making, opening: bytes, second: asyncio.Future[Move | None], moves: Moves
+        self, making: _Making, opening: bytes, second: asyncio.Future[Sequence[Move]], moves: Moves
     ) -> AsyncGenerator[bytes]:
         """Yields b"" first, to be started. What it awaits in `finally` does not wait."""
         try:
             yield b""
             yield opening
             yield await self._next(making, await second)
-            async for move in moves:
-                yield await self._next(making, move)
+            async for together in moves:
+                yield await self._next(making, together)
         except PlatformError as error:
             events = making.tell(failed(error, self.clock.now()))
             with suppress(PlatformError):
@@ -133,14 +134,14 @@ class ResponseAnswers:
             else:
                 await moves.aclose()
 
-    async def _next(self, making: _Making, move: Move | None) -> bytes:
-        """A move's events. The last comes when the response is kept: whoever has it can go on from there."""
-        if move is None:
-            return sse.PING
-        if not isinstance(move, Ended):
-            return making.tell(move)
-        await self._keep(replace(making, moves=[*making.moves, move]))
-        return making.tell(move)
+    async def _next(self, making: _Making, moves: Sequence[Move]) -> bytes:
+        """Their events. The last comes when the response is kept: whoever has it can go on from there."""
+        if any(isinstance(move, Ended) for move in moves):
+            whole = list(making.moves)
+            for move in moves:
+                note(whole, move)
+            await self._keep(replace(making, moves=whole))
+        return making.tell(*moves) if moves else sse.PING
 
     async def _keep(self, making: _Making) -> None:
         record = replace(making.record, moves=tuple(making.moves))
@@ -151,12 +152,6 @@ class ResponseAnswers:
 
 def _shown(record: ResponseRecord, *, results: bool = False) -> Relayed:
     return Relayed(Draft.of(record, with_results=results).response().model_dump_json().encode())
-
-
-def _made(move: Move | None) -> Move:
-    if move is None:
-        raise UpstreamError("The response did not begin.")
-    return move
 
 
 async def _started(events: AsyncGenerator[bytes], headers: dict[str, str] | None = None) -> Streamed:

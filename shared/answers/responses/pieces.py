@@ -1,6 +1,6 @@
 """What a model says, piece by piece, out of a chat completion: a whole one, or one that streams."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, ValidationError
@@ -82,23 +82,33 @@ def of_answer(body: bytes) -> Iterator[Piece]:
     yield from _of(completion)
 
 
-async def of_stream(events: AsyncGenerator[bytes]) -> AsyncGenerator[Piece | None]:
-    """None is a sign of life, without news. Raise UpstreamError for a stream that fails or is cut."""
+async def of_stream(events: AsyncGenerator[bytes]) -> AsyncGenerator[Sequence[Piece]]:
+    """What has come together; nothing is a sign of life. Raise UpstreamError for a stream that fails or is cut."""
     try:
-        async for piece in events:
-            if piece is sse.PING:
-                yield None
-                continue
-            for event in sse.split(piece):
-                data = sse.data_of(event)
-                if data == b"[DONE]":
-                    return
-                if data:
-                    for one in _of(_read(data)):
-                        yield one
+        async for arrived in events:
+            data = [found for event in sse.split(arrived) if (found := sse.data_of(event))]
+            pieces, failure = _until_failure(data)
+            if pieces or arrived is sse.PING:
+                yield pieces
+            if failure is not None:
+                raise failure
+            if b"[DONE]" in data:
+                return
         raise UpstreamError("The model broke off in the middle of its answer.", code="upstream_cut")
     finally:
         await events.aclose()
+
+
+def _until_failure(data: Sequence[bytes]) -> tuple[list[Piece], UpstreamError | None]:
+    """What was said before it failed counts."""
+    pieces: list[Piece] = []
+    try:
+        for one in data:
+            if one != b"[DONE]":
+                pieces += _of(_read(one))
+    except UpstreamError as error:
+        return pieces, error
+    return pieces, None
 
 
 def _read(body: bytes) -> _Completion:

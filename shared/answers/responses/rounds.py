@@ -73,34 +73,34 @@ class Rounds:
         if body.file_search is not None:
             await self.file_search.check(caller, body.file_search)
 
-    async def moves(self, task: Task, *, stream: bool) -> AsyncGenerator[Move | None]:
-        """Every move of the response, to its end; None is a sign of life. Raises what the gateway and search raise."""
-        yield Begun()
+    async def moves(self, task: Task, *, stream: bool) -> AsyncGenerator[Sequence[Move]]:
+        """Every move of the response, to its end, as they come together; none is a sign of life. Raises what the
+        gateway and search raise."""
+        yield (Begun(),)
         course = await self._course(task)
         while True:
             voice = Voice(None if course.findings is None else course.findings.grounds())
             pieces = self._streamed(task, course) if stream else self._answered(task, course)
             try:
-                async for piece in pieces:
-                    if piece is None:
-                        yield None
-                        continue
-                    for move in voice.hear(piece):
-                        yield move
+                async for together in pieces:
+                    moves = [move for piece in together for move in voice.hear(piece)]
+                    if moves or not together:
+                        yield moves
             finally:
                 await pieces.aclose()
-            for move in voice.end():
-                yield move
+            closing = list(voice.end())
             course.spent = _sum(course.spent, voice.usage)
             if ended := self._ended(task, course, voice):
-                yield ended
+                yield [*closing, ended]
                 return
+            if closing:
+                yield closing
             course.messages.append(calling([(c.call_id, c.name, c.arguments) for c in voice.searches], voice.said))
             for call in voice.searches:
                 async for move in self._search(task, course, call):
-                    yield move
+                    yield (move,)
             if voice.calls_client:
-                yield Ended("completed", self.clock.now(), course.spent)
+                yield (Ended("completed", self.clock.now(), course.spent),)
                 return
             course.rounds += 1
 
@@ -151,20 +151,19 @@ class Rounds:
 
     # --- one call to the model
 
-    async def _answered(self, task: Task, course: _Course) -> AsyncGenerator[Piece | None]:
+    async def _answered(self, task: Task, course: _Course) -> AsyncGenerator[Sequence[Piece]]:
         answered = await self.gateway.complete(self._call(task, course))
         task.headers.update(answered.headers)
-        for piece in of_answer(answered.body):
-            yield piece
+        yield list(of_answer(answered.body))
 
-    async def _streamed(self, task: Task, course: _Course) -> AsyncGenerator[Piece | None]:
+    async def _streamed(self, task: Task, course: _Course) -> AsyncGenerator[Sequence[Piece]]:
         call = self._call(task, course)
         streamed = await self.gateway.stream(replace(call, body={**call.body, "stream": True}, include_usage=True))
         task.headers.update(streamed.headers)
         pieces = of_stream(streamed.events)
         try:
-            async for piece in pieces:
-                yield piece
+            async for together in pieces:
+                yield together
         finally:
             await pieces.aclose()
 

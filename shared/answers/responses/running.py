@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -46,7 +46,7 @@ class Run:
             raise LostError(str(error)) from error
 
     async def follow(
-        self, moves: AsyncGenerator[Move | None], closing: Callable[[ResponseRecord], Awaitable[None]]
+        self, moves: AsyncGenerator[Sequence[Move]], closing: Callable[[ResponseRecord], Awaitable[None]]
     ) -> None:
         """Write down what comes, to its end; `closing` is told the whole before its end is written. Raises what they
         raise."""
@@ -56,12 +56,11 @@ class Run:
             while True:
                 await asyncio.wait({coming}, timeout=_BEAT_S)
                 if coming.done():
-                    move = coming.result()
-                    if isinstance(move, Ended):
-                        await closing(replace(self._stored.value, moves=(*self._moves, move)))
-                        await self.end(move)
+                    self._note(coming.result())
+                    if isinstance(self._moves[-1], Ended):
+                        await closing(replace(self._stored.value, moves=tuple(self._moves)))
+                        await self._write(claim=None)
                         return
-                    self._note(move)
                     coming = asyncio.ensure_future(anext(moves))
                 if self._clock.monotonic() - written >= _BEAT_S:
                     await self._beat()
@@ -79,8 +78,8 @@ class Run:
         """Let any message go on at once."""
         await self._write(claim=None)
 
-    def _note(self, move: Move | None) -> None:
-        if move is not None:
+    def _note(self, moves: Sequence[Move]) -> None:
+        for move in moves:
             note(self._moves, move)
             self._is_new = True
 

@@ -21,7 +21,7 @@ from shared.answers.responses.kept import KeptResponses
 from shared.answers.responses.rounds import Rounds
 from shared.answers.responses.tasks import Tasks
 from shared.answers.responses.truncation import truncated
-from shared.errors import NotFoundError, OverloadedError
+from shared.errors import NotFoundError, OverloadedError, UpstreamRefusalError
 from shared.ports.blobs import FILES
 from shared.ports.conversations import ConversationRecord
 from shared.ports.records import TenantRecord
@@ -30,7 +30,7 @@ from shared.retrieval.poison import POISON
 from shared.retrieval.tenants import Tenants
 from shared.wire.lists import ListQuery
 from shared.wire.messages import ParkedMessage, ResponseMessage, parse_response
-from shared.wire.replies import Relayed
+from shared.wire.replies import Relayed, Streamed
 from shared.wire.responses import ResponseBody
 from shared.wire.vector_stores import VectorStoreBody
 from tests.unit.gateway.conftest import CALLER, Bench, RememberingMeter, WordCounter
@@ -169,6 +169,25 @@ async def test_every_round_is_metered_once_and_the_response_says_the_sum(office:
     assert usage is not None
     assert usage.input_tokens == sum(one.input_tokens for one in consumed)
     assert usage.output_tokens == sum(one.output_tokens for one in consumed)
+
+
+@pytest.mark.parametrize("refused_s", [60, 0])
+async def test_a_refusal_that_comes_soon_is_an_error_and_a_later_one_ends_the_stream(
+    office: Office, refused_s: float
+) -> None:
+    office.bench.upstream.script("chat", Step(status=400, error="content_filter", first_byte_s=0.1))
+    answers = replace(office.answers, refused_s=refused_s)
+    body = ResponseBody.model_validate({"model": "gpt", "input": "Go.", "stream": True})
+    if refused_s:
+        with pytest.raises(UpstreamRefusalError):
+            await answers.create(CALLER, body)
+        return
+    streamed = await answers.create(CALLER, body)
+    assert isinstance(streamed, Streamed)
+    told = b"".join([piece async for piece in streamed.events])
+    names = [line.removeprefix(b"event: ") for line in told.splitlines() if line.startswith(b"event: ")]
+    assert names == [b"response.created", b"response.in_progress", b"response.failed", b"error"]
+    assert told.count(b"content management policy") == 3
 
 
 async def test_a_large_input_is_kept_beside_its_record_and_goes_with_it(office: Office) -> None:
