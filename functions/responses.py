@@ -17,13 +17,15 @@ _RESPONSE_AZURE = "openai/responses/{response_id}"
 
 @bp.route("v1/responses", methods=["POST"])
 @endpoint(scope="models")
-async def create_response(call: Call[wire.responses.ResponseBody]) -> Relayed | Streamed:
+async def create_response(
+    call: Call[wire.responses.ResponseBody],
+) -> wire.responses.ResponseObject | Relayed | Streamed:
     return await call.platform.responses.create(call.caller, call.body, wire.cache.wish_of(call.headers))
 
 
 @bp.route(_RESPONSE, methods=["GET"])
 @endpoint(scope="models")
-async def get_response(call: Call[wire.responses.ResponseQuery]) -> Relayed | Streamed:
+async def get_response(call: Call[wire.responses.ResponseQuery]) -> wire.responses.ResponseObject | Streamed:
     return await call.platform.responses.retrieve(call.caller, call.path["response_id"], call.body)
 
 
@@ -35,7 +37,7 @@ async def delete_response(call: Call[NoBody]) -> wire.lists.Deleted:
 
 @bp.route(_RESPONSE + "/cancel", methods=["POST"])
 @endpoint(scope="models")
-async def cancel_response(call: Call[NoBody]) -> Relayed:
+async def cancel_response(call: Call[NoBody]) -> wire.responses.ResponseObject:
     return await call.platform.responses.cancel(call.caller, call.path["response_id"])
 
 
@@ -47,13 +49,15 @@ async def list_input_items(call: Call[wire.lists.ListQuery]) -> wire.responses.I
 
 @bp.route("openai/responses", methods=["POST"])
 @endpoint(scope="models")
-async def create_response_azure(call: Call[wire.responses.ResponseBody]) -> Relayed | Streamed:
+async def create_response_azure(
+    call: Call[wire.responses.ResponseBody],
+) -> wire.responses.ResponseObject | Relayed | Streamed:
     return await call.platform.responses.create(call.caller, call.body, wire.cache.wish_of(call.headers))
 
 
 @bp.route(_RESPONSE_AZURE, methods=["GET"])
 @endpoint(scope="models")
-async def get_response_azure(call: Call[wire.responses.ResponseQuery]) -> Relayed | Streamed:
+async def get_response_azure(call: Call[wire.responses.ResponseQuery]) -> wire.responses.ResponseObject | Streamed:
     return await call.platform.responses.retrieve(call.caller, call.path["response_id"], call.body)
 
 
@@ -65,7 +69,7 @@ async def delete_response_azure(call: Call[NoBody]) -> wire.lists.Deleted:
 
 @bp.route(_RESPONSE_AZURE + "/cancel", methods=["POST"])
 @endpoint(scope="models")
-async def cancel_response_azure(call: Call[NoBody]) -> Relayed:
+async def cancel_response_azure(call: Call[NoBody]) -> wire.responses.ResponseObject:
     return await call.platform.responses.cancel(call.caller, call.path["response_id"])
 
 

@@ -20,7 +20,7 @@ from shared.ports.responses import Ended, Move, ResponseRecord
 from shared.wire.cache import DEFAULT, CacheWish
 from shared.wire.lists import Deleted, ListQuery
 from shared.wire.replies import Relayed, Streamed
-from shared.wire.responses import RESULTS, InputItemPage, ResponseBody, ResponseQuery
+from shared.wire.responses import RESULTS, InputItemPage, ResponseBody, ResponseObject, ResponseQuery
 
 type Moves = AsyncGenerator[Sequence[Move]]
 
@@ -52,7 +52,9 @@ class ResponseAnswers:
     clock: Clock
     refused_s: float = 1.0
 
-    async def create(self, caller: Caller, body: ResponseBody, wish: CacheWish = DEFAULT) -> Relayed | Streamed:
+    async def create(
+        self, caller: Caller, body: ResponseBody, wish: CacheWish = DEFAULT
+    ) -> ResponseObject | Relayed | Streamed:
         await self.rounds.check(caller, body)
         record, task = await self.tasks.new(caller, body, wish)
         results = RESULTS in body.include
@@ -61,7 +63,7 @@ class ResponseAnswers:
         making = _Making(record, body.store, Draft(record, with_results=results))
         return await (self._streamed(making, task) if body.stream else self._whole(making, task))
 
-    async def retrieve(self, caller: Caller, response_id: str, query: ResponseQuery) -> Relayed | Streamed:
+    async def retrieve(self, caller: Caller, response_id: str, query: ResponseQuery) -> ResponseObject | Streamed:
         record = (await self.kept.get(caller, response_id)).value
         results = RESULTS in query.include
         if not query.stream:
@@ -69,7 +71,7 @@ class ResponseAnswers:
         after = -1 if query.starting_after is None else query.starting_after
         return await self._followed(caller, record, after=after, results=results)
 
-    async def cancel(self, caller: Caller, response_id: str) -> Relayed:
+    async def cancel(self, caller: Caller, response_id: str) -> ResponseObject:
         return _shown(await self.background.cancel(caller, response_id))
 
     async def delete(self, caller: Caller, response_id: str) -> Deleted:
@@ -80,7 +82,7 @@ class ResponseAnswers:
 
     async def _queued(
         self, caller: Caller, record: ResponseRecord, body: ResponseBody, *, results: bool
-    ) -> Relayed | Streamed:
+    ) -> ResponseObject | Streamed:
         queued = await self.background.enqueue(record)
         if body.stream:
             return await self._followed(caller, queued, after=-1, results=results)
@@ -150,8 +152,8 @@ class ResponseAnswers:
             await self.kept.keep(record)
 
 
-def _shown(record: ResponseRecord, *, results: bool = False) -> Relayed:
-    return Relayed(Draft.of(record, with_results=results).response().model_dump_json().encode())
+def _shown(record: ResponseRecord, *, results: bool = False) -> ResponseObject:
+    return Draft.of(record, with_results=results).response()
 
 
 async def _started(events: AsyncGenerator[bytes], headers: dict[str, str] | None = None) -> Streamed:

@@ -31,7 +31,7 @@ from shared.retrieval.tenants import Tenants
 from shared.wire.lists import ListQuery
 from shared.wire.messages import ParkedMessage, ResponseMessage, parse_response
 from shared.wire.replies import Relayed, Streamed
-from shared.wire.responses import ResponseBody
+from shared.wire.responses import ResponseBody, ResponseObject
 from shared.wire.vector_stores import VectorStoreBody
 from tests.unit.gateway.conftest import CALLER, Bench, RememberingMeter, WordCounter
 from tests.unit.retrieval.world import World
@@ -60,7 +60,7 @@ class Office:
 
     async def queued(self, **asked: Any) -> ResponseMessage:
         body = ResponseBody.model_validate({"model": "gpt", "input": "Go.", "background": True, **asked})
-        assert isinstance(await self.answers.create(CALLER, body), Relayed)
+        assert isinstance(await self.answers.create(CALLER, body), ResponseObject)
         (message,) = await self.world.queues.take("responses")
         return parse_response(message.body)
 
