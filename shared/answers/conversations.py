@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from shared.answers.items import kept
 from shared.errors import NotFoundError, OverloadedError, PreconditionFailedError
 from shared.ports.clock import Clock
 from shared.ports.conversations import (
@@ -13,6 +14,7 @@ from shared.ports.conversations import (
     ConversationItem,
     ConversationItems,
     ConversationRecord,
+    check_together,
     size_bytes,
 )
 from shared.ports.keys import Caller
@@ -42,19 +44,21 @@ class Conversations:
         record = ConversationRecord(
             self.clock.new_id("conv_"), caller.tenant, self.clock.now(), metadata=body.metadata or {}
         )
+        items = kept(body.items or (), self.clock)
+        check_together(items)
         await self.records.create(record)
-        await self.items.open(caller.tenant, record.id)
-        return _object(record)
+        await self.items.open(caller.tenant, record.id, items)
+        return conversation_object(record)
 
     async def retrieve(self, caller: Caller, conversation_id: str) -> ConversationObject:
-        return _object((await self.standing(caller.tenant, conversation_id)).value)
+        return conversation_object((await self.standing(caller.tenant, conversation_id)).value)
 
     async def update(self, caller: Caller, conversation_id: str, body: ConversationChanges) -> ConversationObject:
         for _ in range(_ROUNDS):
             stored = await self.standing(caller.tenant, conversation_id)
             changed = replace(stored.value, metadata=body.metadata or {})
             if await self._replaced(stored, changed):
-                return _object(changed)
+                return conversation_object(changed)
         raise _contended(conversation_id)
 
     async def delete(self, caller: Caller, conversation_id: str) -> Deleted:
@@ -155,7 +159,7 @@ def _contended(conversation_id: str) -> OverloadedError:
     return OverloadedError(f"Conversation {conversation_id!r} is changed by too many at once.", retry_after_s=1)
 
 
-def _object(record: ConversationRecord) -> ConversationObject:
+def conversation_object(record: ConversationRecord) -> ConversationObject:
     return ConversationObject(
         id=record.id, created_at=int(record.created_at.timestamp()), metadata=dict(record.metadata)
     )

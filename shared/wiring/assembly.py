@@ -12,6 +12,7 @@ from shared.adapters.storage.queues import StorageQueues
 from shared.adapters.system import SystemClock
 from shared.adapters.tokens import O200kTokens
 from shared.answers.chat import ChatAnswers
+from shared.answers.conversation_items import ConversationItemAnswers
 from shared.answers.conversations import Conversations
 from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.knowledge import Knowledge
@@ -116,6 +117,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         conversations=conversations,
         responses=responses.answers,
         background=responses.background,
+        conversation_items=ConversationItemAnswers(conversations),
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.answers.chat import ChatAnswers
+    from shared.answers.conversation_items import ConversationItemAnswers
     from shared.answers.conversations import Conversations
     from shared.answers.embeddings import EmbeddingAnswers
     from shared.answers.mcp import McpServer
@@ -54,6 +55,7 @@ class Platform:
     conversations: "Conversations"
     responses: "ResponseAnswers"
     background: "BackgroundResponses"
+    conversation_items: "ConversationItemAnswers"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"
     files: "Files"

@@ -34,6 +34,7 @@ BODIES: dict[str, Any] = {
     "create_vector_store": {"file_ids": ["{file_id}"]},
     "complete_upload": {"part_ids": ["part_1"]},
     "update_conversation": {"metadata": {"a": "b"}},
+    "create_conversation_items": {"items": [{"role": "user", "content": "hi"}]},
     "update_project_policy": {},
     "update_admin_api_key": {"name": "new"},
     "create_response": {"model": "chat", "input": "hi", "previous_response_id": "{response_id}"},
@@ -106,8 +107,9 @@ async def made(deck: Deck, owner: str) -> dict[str, str]:
     store = await client.vector_stores.create(name="secret")
     batch = await client.vector_stores.file_batches.create(store.id, file_ids=[file.id])
     upload = await client.uploads.create(bytes=3, filename="b.txt", mime_type="text/plain", purpose="assistants")
-    conversation = await client.conversations.create()
     response = await client.responses.create(model="chat", input="What is secret?")
+    conversation = await client.conversations.create(items=[{"role": "user", "content": "secret"}])
+    (item,) = (await client.conversations.items.list(conversation.id)).data
     async with deck.http(f"{owner}-admin") as http:
         key = (await http.post("/v1/organization/admin_api_keys", json={"name": "theirs"})).json()
     return {
@@ -116,6 +118,7 @@ async def made(deck: Deck, owner: str) -> dict[str, str]:
         "batch_id": batch.id,
         "upload_id": upload.id,
         "conversation_id": conversation.id,
+        "item_id": item.id or "",
         "key_id": key["id"],
         "response_id": response.id,
         "project_id": owner,
