@@ -13,7 +13,7 @@ from shared import wire
 from shared.errors import InvalidRequestError, TooLargeError
 from shared.wire.uploads import Upload
 
-_INNER = re.compile(r"(\w+)\[(\w+)\]")
+_INNER = re.compile(r"(\w+)\[([^\[\]]+)\]")
 
 
 def secret_of(request: Request) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from shared.answers.citations import Grounds
 from shared.answers.completions import stream_with_context, stream_written, with_context, written
 from shared.answers.grounding import grounded_body, pack, question_of, quoted
+from shared.answers.stored_completions import StoredCompletions
 from shared.errors import InvalidRequestError
 from shared.gateway.cached import CachedChat
 from shared.gateway.catalogue import Catalogue
@@ -31,13 +32,21 @@ class ChatAnswers:
     gateway: CachedChat
     catalogue: Catalogue
     searcher: Search
+    stored: StoredCompletions
     clock: Clock
 
     async def complete(
         self, caller: Caller, envelope: ChatEnvelope, raw: bytes, wish: CacheWish = DEFAULT
     ) -> Relayed | Streamed:
-        """The model's own bytes; with `data_sources`, an answer with its citations in `message.context`."""
+        """The model's own bytes; with `data_sources`, an answer with its citations in `message.context`; with `store`,
+        under an id of ours by which it can be found again."""
         call = replace(_call(caller, envelope, raw), wish=wish)
+        if not envelope.store:
+            return await self._answered(call, envelope)
+        draft = self.stored.draft(caller, envelope, include_usage=call.include_usage)
+        return await self.stored.keep(draft, await self._answered(replace(call, include_usage=True), envelope))
+
+    async def _answered(self, call: ChatCall, envelope: ChatEnvelope) -> Relayed | Streamed:
         if envelope.data_sources:
             return await self._grounded(call, envelope, envelope.data_sources[0].parameters)
         if envelope.stream:
@@ -103,6 +112,8 @@ def _refuse_tools(body: Mapping[str, object]) -> None:
 def _call(caller: Caller, envelope: ChatEnvelope, raw: bytes) -> ChatCall:
     body = json_of(raw)
     body.pop("data_sources", None)
+    if envelope.store:  # it is we who store: no provider is asked to keep what a tenant says
+        body = {name: value for name, value in body.items() if name not in ("store", "metadata")}
     return ChatCall(
         caller=caller,
         model=envelope.model,

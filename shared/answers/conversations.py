@@ -75,7 +75,7 @@ class Conversations:
     async def append(self, tenant: str, conversation_id: str, items: Sequence[ConversationItem]) -> None:
         """In this order, behind all that is there. So many that the store takes them in several writes may be parted by
         somebody else's. Raise NotFoundError, ConflictError, TooLargeError."""
-        for some in _together(items):
+        for some in together(items):
             try:
                 await self.items.append(tenant, conversation_id, some)
             except NotFoundError as error:
@@ -138,7 +138,7 @@ class Conversations:
         return True
 
 
-def _together(items: Sequence[ConversationItem]) -> list[list[ConversationItem]]:
+def together(items: Sequence[ConversationItem]) -> list[list[ConversationItem]]:
     """In as few groups as may be appended at once."""
     groups: list[list[ConversationItem]] = []
     size = 0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from shared.ports.audit import AuditRecord
+from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationRecord
 from shared.ports.keys import KeyRecord
 from shared.ports.policies import PolicyRecord
@@ -226,6 +227,7 @@ type Record = (
     | CursorRecord
     | IndexRecord
     | ConversationRecord
+    | CompletionRecord
     | KeyRecord
     | AuditRecord
     | PolicyRecord

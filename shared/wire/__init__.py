@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.wire import cache as cache
     from shared.wire import chat as chat
     from shared.wire import claims as claims
+    from shared.wire import completions as completions
     from shared.wire import conversations as conversations
     from shared.wire import embeddings as embeddings
     from shared.wire import files as files

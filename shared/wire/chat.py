@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from shared.wire.filters import BoundedFilter
+from shared.wire.metadata import Metadata
 from shared.wire.models import ModelName
 from shared.wire.shape import Shape
 
@@ -60,6 +61,8 @@ class ChatEnvelope(Shape):
     stream_options: StreamOptions | None = None
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
+    store: StrictBool | None = None
+    metadata: Metadata | None = None
     data_sources: list[DataSource] | None = Field(default=None, max_length=1)
 
 

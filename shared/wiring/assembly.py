@@ -21,6 +21,7 @@ from shared.answers.models import ModelAnswers
 from shared.answers.responses.file_search import FileSearch
 from shared.answers.responses.rounds import Rounds
 from shared.answers.rewriting import QueryRewriter
+from shared.answers.stored_completions import StoredCompletions
 from shared.gateway.attempts import Upstreams, Waits
 from shared.gateway.budgets import Budgets
 from shared.gateway.cached import CachedChat, CacheRules
@@ -107,13 +108,15 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         await asyncio.gather(pool.close(), identity.close())
         await stores.close()
 
+    completions = StoredCompletions(stores.completions, stores.conversation_items, clock)
     return Platform(
         limits=Limits(settings.max_body_bytes, settings.max_file_bytes),
         callers=tenancy.callers,
         administration=tenancy.administration,
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
-        chat=ChatAnswers(chat, catalogue, indexes.search, clock),
+        chat=ChatAnswers(chat, catalogue, indexes.search, completions, clock),
+        completions=completions,
         conversations=conversations,
         responses=responses.answers,
         background=responses.background,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.answers.models import ModelAnswers
     from shared.answers.responses.background import BackgroundResponses
     from shared.answers.responses.creation import ResponseAnswers
+    from shared.answers.stored_completions import StoredCompletions
     from shared.metering.costs import CostReports
     from shared.metering.reconcile import UsageReconciler
     from shared.metering.recording import UsageRecorder
@@ -52,6 +53,7 @@ class Platform:
     audit: "AuditLog"
     policies: "PolicyAdministration"
     chat: "ChatAnswers"
+    completions: "StoredCompletions"
     conversations: "Conversations"
     responses: "ResponseAnswers"
     background: "BackgroundResponses"

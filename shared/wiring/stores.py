@@ -8,6 +8,7 @@ from shared.adapters.entra import Identity
 from shared.ports.audit import AuditRecord
 from shared.ports.cache import AnswerCache, EmbeddingCache
 from shared.ports.chunks import Chunks
+from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationItems, ConversationRecord
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.keys import KeyIndex, KeyRecord
@@ -46,6 +47,7 @@ class Stores:
     indexes: Records[IndexRecord]
     conversations: Records[ConversationRecord]
     conversation_items: ConversationItems
+    completions: Records[CompletionRecord]
     keys: Records[KeyRecord]
     key_index: KeyIndex
     audit: Records[AuditRecord]
@@ -101,6 +103,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         indexes=CosmosRecords(account, IndexRecord),
         conversations=CosmosRecords(account, ConversationRecord),
         conversation_items=CosmosConversationItems(account),
+        completions=CosmosRecords(account, CompletionRecord),
         keys=CosmosRecords(account, KeyRecord),
         key_index=CosmosKeyIndex(account),
         audit=CosmosRecords(account, AuditRecord),
@@ -157,6 +160,7 @@ def _open_sqlite(location: str) -> Stores:
         indexes=SqliteRecords(database, IndexRecord),
         conversations=SqliteRecords(database, ConversationRecord),
         conversation_items=SqliteConversationItems(database),
+        completions=SqliteRecords(database, CompletionRecord),
         keys=SqliteRecords(database, KeyRecord),
         key_index=SqliteKeyIndex(database),
         audit=SqliteRecords(database, AuditRecord),

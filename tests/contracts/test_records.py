@@ -23,6 +23,7 @@ from shared.errors import (
     TooLargeError,
 )
 from shared.ports.audit import AuditRecord
+from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationRecord
 from shared.ports.keys import KeyLimits, KeyRecord
 from shared.ports.records import (
@@ -136,6 +137,7 @@ class TestOneRecord:
             file_record("f", expires_at=AT),
             FolderRecord("folder/with slash", "t", "v"),
             TenantRecord("acme"),
+            CompletionRecord("c", "t", AT, "chat", '{"id":"c"}', {"a": "b"}),
             ConversationRecord("conv", "t", AT, {"a": "b"}, "deleted"),
             CursorRecord("reconcile_documents", '{"after":"b"}'),
             KeyRecord("key_1", "hmac", "t"),

@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "create_vector_store_file_batch": {"file_ids": ["{file_id}"]},
     "create_vector_store": {"file_ids": ["{file_id}"]},
     "complete_upload": {"part_ids": ["part_1"]},
+    "update_chat_completion": {"metadata": {"a": "b"}},
     "update_conversation": {"metadata": {"a": "b"}},
     "create_conversation_items": {"items": [{"role": "user", "content": "hi"}]},
     "update_project_policy": {},
@@ -109,6 +110,9 @@ async def made(deck: Deck, owner: str) -> dict[str, str]:
     upload = await client.uploads.create(bytes=3, filename="b.txt", mime_type="text/plain", purpose="assistants")
     response = await client.responses.create(model="chat", input="What is secret?")
     conversation = await client.conversations.create(items=[{"role": "user", "content": "secret"}])
+    completion = await client.chat.completions.create(
+        model="chat", messages=[{"role": "user", "content": "secret"}], store=True
+    )
     (item,) = (await client.conversations.items.list(conversation.id)).data
     async with deck.http(f"{owner}-admin") as http:
         key = (await http.post("/v1/organization/admin_api_keys", json={"name": "theirs"})).json()
@@ -118,6 +122,7 @@ async def made(deck: Deck, owner: str) -> dict[str, str]:
         "batch_id": batch.id,
         "upload_id": upload.id,
         "conversation_id": conversation.id,
+        "completion_id": completion.id,
         "item_id": item.id or "",
         "key_id": key["id"],
         "response_id": response.id,
