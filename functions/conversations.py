@@ -60,7 +60,7 @@ async def list_conversation_items(
 
 @bp.route(_ITEM, methods=["GET"])
 @endpoint(scope="models")
-async def get_conversation_item(call: Call[wire.conversations.ItemQuery]) -> wire.response_items.Item:
+async def get_conversation_item(call: Call[wire.conversations.ItemQuery]) -> wire.conversations.ItemObject:
     conversation_id, item_id = call.path["conversation_id"], call.path["item_id"]
     return await call.platform.conversation_items.retrieve(call.caller, conversation_id, item_id, call.body)
 

@@ -9,7 +9,14 @@ from shared import wiring
 
 _EXPOSED = ", ".join(
     (
-        *("x-request-id", "openai-processing-ms", "retry-after", "retry-after-ms", "x-should-retry"),
+        *(
+            "x-request-id",
+            "openai-processing-ms",
+            "retry-after",
+            "retry-after-ms",
+            "x-should-retry",
+            "idempotent-replayed",
+        ),
         *(f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
         *("accept-ranges", "content-range", "content-disposition", "etag"),
     )

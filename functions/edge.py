@@ -15,9 +15,10 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from pydantic import BaseModel
 
 from functions.cors import shared_with
+from functions.repeats import KEY, OPERATIONS
 from functions.replies import Timing, gone, refuse, render, unexpected
 from functions.requests import read, secret_of
-from shared import wiring
+from shared import wire, wiring
 from shared.errors import PlatformError
 from shared.tracing import names, spans
 from shared.wire.replies import Reply
@@ -94,12 +95,21 @@ async def _answered[Body: BaseModel](
     try:
         call = await _call(req, body(), scope)
         spans.note({names.TENANT: call.caller.tenant})
-        reply = await _unless_gone(req, handler(call))
+        reply = await _unless_gone(req, _once(call, handler))
         return gone(timing) if reply is None else render(reply, timing)
     except PlatformError as error:
         return refuse(error, timing)
     except Exception as error:  # noqa: BLE001 -- the outermost frame: a client never sees our internals
         return unexpected(error, timing)
+
+
+async def _once[Body: BaseModel](call: Call[Body], handler: Handler[Body]) -> Reply:
+    """The handler's reply, or the one that the same request got before. A stream is made anew each time."""
+    key = call.headers.get(KEY)
+    if key is None or handler.__name__ not in OPERATIONS or getattr(call.body, "stream", None):
+        return await handler(call)
+    asked = wire.repeats.Asked(handler.__name__, call.path, call.body, call.raw)
+    return await call.platform.repeats.once(call.caller, key, asked, lambda: handler(call))
 
 
 def body_type[Body: BaseModel](handler: Handler[Body]) -> type[Body]:

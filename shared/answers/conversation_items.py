@@ -7,7 +7,7 @@ from shared.answers.items import EVERYTHING, kept, shown
 from shared.errors import NotFoundError
 from shared.ports.conversations import ConversationItem
 from shared.ports.keys import Caller
-from shared.wire.conversations import ConversationObject, ItemQuery, ItemsBody, ItemsQuery
+from shared.wire.conversations import ConversationObject, ItemObject, ItemQuery, ItemsBody, ItemsQuery
 from shared.wire.lists import ListPage
 from shared.wire.response_items import Item
 
@@ -29,9 +29,9 @@ class ConversationItemAnswers:
         )
         return _page([shown(item, query.include) for item in page.items], has_more=page.has_more)
 
-    async def retrieve(self, caller: Caller, conversation_id: str, item_id: str, query: ItemQuery) -> Item:
+    async def retrieve(self, caller: Caller, conversation_id: str, item_id: str, query: ItemQuery) -> ItemObject:
         await self.conversations.standing(caller.tenant, conversation_id)
-        return shown(await self._get(caller, conversation_id, item_id), query.include)
+        return ItemObject(shown(await self._get(caller, conversation_id, item_id), query.include))
 
     async def delete(self, caller: Caller, conversation_id: str, item_id: str) -> ConversationObject:
         """The conversation without it."""

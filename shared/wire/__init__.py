@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.wire import models as models
     from shared.wire import policies as policies
     from shared.wire import refusals as refusals
+    from shared.wire import repeats as repeats
     from shared.wire import replies as replies
     from shared.wire import response_items as response_items
     from shared.wire import responses as responses

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, RootModel
 
 from shared.wire.metadata import Metadata
 from shared.wire.response_items import Item
@@ -54,6 +54,12 @@ class ItemsBody(Shape):
     model_config = ConfigDict(frozen=True)
 
     items: Annotated[list[Item], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class ItemObject(RootModel[Item]):
+    """One item: whichever of them it is."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class ItemQuery(Shape):

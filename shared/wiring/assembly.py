@@ -18,6 +18,7 @@ from shared.answers.embeddings import EmbeddingAnswers
 from shared.answers.knowledge import Knowledge
 from shared.answers.mcp import McpServer
 from shared.answers.models import ModelAnswers
+from shared.answers.repeats import Repeats
 from shared.answers.responses.file_search import FileSearch
 from shared.answers.responses.rounds import Rounds
 from shared.answers.rewriting import QueryRewriter
@@ -100,8 +101,10 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     conversations = Conversations(stores.conversations, stores.conversation_items, Tenants(stores.tenants), clock)
     rounds = Rounds(chat, catalogue, FileSearch(indexes.search, retrieval.vector_stores), tokens, clock)
     responses = open_responses(stores, storage, rounds, conversations, retrieval.files, clock)
+    repeats = Repeats(stores.receipts, clock)
 
     async def close() -> None:
+        await repeats.drain()
         await chat.drain()
         await meter.drain()
         await asyncio.gather(extractor.close(), blobs.close(), queues.close(), tenancy.close())
@@ -121,6 +124,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         responses=responses.answers,
         background=responses.background,
         conversation_items=ConversationItemAnswers(conversations),
+        repeats=repeats,
         embeddings=EmbeddingAnswers(embedding_gateway),
         models=ModelAnswers(catalogue),
         files=retrieval.files,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from shared.answers.embeddings import EmbeddingAnswers
     from shared.answers.mcp import McpServer
     from shared.answers.models import ModelAnswers
+    from shared.answers.repeats import Repeats
     from shared.answers.responses.background import BackgroundResponses
     from shared.answers.responses.creation import ResponseAnswers
     from shared.answers.stored_completions import StoredCompletions
@@ -58,6 +59,7 @@ class Platform:
     responses: "ResponseAnswers"
     background: "BackgroundResponses"
     conversation_items: "ConversationItemAnswers"
+    repeats: "Repeats"
     embeddings: "EmbeddingAnswers"
     models: "ModelAnswers"
     files: "Files"

@@ -14,6 +14,7 @@ from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
 from shared.ports.policies import PolicyRecord
+from shared.ports.receipts import Receipts
 from shared.ports.records import (
     CursorRecord,
     DocumentRecord,
@@ -57,6 +58,7 @@ class Stores:
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
     answers: AnswerCache
+    receipts: Receipts
     ledger: UsageLedger
     rates: Rates
     close: Callable[[], Awaitable[None]]
@@ -79,6 +81,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.conversations import CosmosConversationItems
     from shared.adapters.cosmos.keys import CosmosKeyIndex
     from shared.adapters.cosmos.rates import CosmosRates
+    from shared.adapters.cosmos.receipts import CosmosReceipts
     from shared.adapters.cosmos.records import CosmosRecords
     from shared.adapters.cosmos.sizes import CosmosSizedRecords, CosmosStoredBytes
     from shared.adapters.cosmos.usage import CosmosUsageLedger
@@ -112,6 +115,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         answers=CosmosAnswerCache(account),
+        receipts=CosmosReceipts(account),
         ledger=CosmosUsageLedger(account),
         rates=CosmosRates(account),
         close=account.close,
@@ -126,6 +130,7 @@ def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.conversations import SqliteConversationItems
     from shared.adapters.sqlite.keys import SqliteKeyIndex
     from shared.adapters.sqlite.rates import SqliteRates
+    from shared.adapters.sqlite.receipts import SqliteReceipts
     from shared.adapters.sqlite.records import SqliteRecords
     from shared.adapters.sqlite.sizes import SqliteSizedRecords, SqliteStoredBytes
     from shared.adapters.sqlite.usage import SqliteUsageLedger
@@ -169,6 +174,7 @@ def _open_sqlite(location: str) -> Stores:
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         answers=SqliteAnswerCache(database, SystemClock()),
+        receipts=SqliteReceipts(database, SystemClock()),
         ledger=SqliteUsageLedger(database),
         rates=SqliteRates(database, SystemClock()),
         close=close,

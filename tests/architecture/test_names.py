@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
+from functions.repeats import OPERATIONS
 from infra import settings_page
 from local.setup import environment
 from local.setup.credentials import credentials
@@ -230,6 +231,10 @@ class TestFunctionsAndRoutes:
         requests = [(route, method) for route, methods in TRIGGERS.routes.values() for method in methods]
         assert len(requests) == len(set(requests))
         assert {method.lower() for _, method in requests} <= _METHODS
+
+    def test_what_honours_idempotency_keys_makes_something_and_tells_no_secret(self) -> None:
+        assert TRIGGERS.routes.keys() >= OPERATIONS
+        assert not [name for name in OPERATIONS if "POST" not in TRIGGERS.routes[name][1] or "key" in name]
 
     def test_no_route_is_one_of_those_that_hang_the_worker(self) -> None:
         assert {route for route, _ in TRIGGERS.routes.values()}.isdisjoint({"openapi.json", "docs", "redoc"})

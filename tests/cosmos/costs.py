@@ -1,6 +1,7 @@
 """Request charges of each operation by the fake's model: `python -m tests.cosmos.costs` writes docs/costs.md."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from shared.adapters.cosmos.answers import CosmosAnswerCache
 from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.cosmos.conversations import CosmosConversationItems
 from shared.adapters.cosmos.keys import CosmosKeyIndex
+from shared.adapters.cosmos.receipts import CosmosReceipts
 from shared.adapters.cosmos.records import CosmosRecords
 from shared.adapters.cosmos.sizes import CosmosSizedRecords
 from shared.adapters.cosmos.usage import CosmosUsageLedger
@@ -85,10 +87,12 @@ class Measures:
         self.files = CosmosSizedRecords(account, FileRecord)
         self.keys = CosmosKeyIndex(account)
         self.answers = CosmosAnswerCache(account)
+        self.receipts = CosmosReceipts(account)
         self.items = CosmosConversationItems(account)
         self.ledger = CosmosUsageLedger(account)
         self.chunks = CosmosChunks(account, dimensions=DIMENSIONS, embedding_model="test")
         self.etag = ""
+        self.claims = itertools.count()
 
     async def prepare(self) -> None:
         for start in range(0, CHUNKS, 200):
@@ -131,6 +135,9 @@ class Measures:
             Row("conversation: an item", "1 point read", lambda: self.items.get("t", "c", "7")),
             Row("conversation: delete an item", "1 batch", lambda: self.items.remove("t", "c", "7")),
             Row("conversation: wipe those 20", "batches of 100", lambda: self.items.wipe("t", "c", limit=1000)),
+            Row("idempotency key: claim", "1 write", self._claim),
+            Row("idempotency key: keep an answer of 2 KB", "1 read, 1 batch", self._settle),
+            Row("idempotency key: the same again", "1 write, 1 read", self._claim),
             Row("usage: first event of an hour", "2 batches", lambda: self.ledger.record(event("1"))),
             Row("usage: event", "1 batch", lambda: self.ledger.record(event("2"))),
             Row("usage: duplicate", "1 batch", lambda: self.ledger.record(event("2"))),
@@ -161,6 +168,12 @@ class Measures:
 
     async def _replace(self) -> None:
         await self.documents.replace(replace(document_record("d"), state="ready"), if_match=self.etag)
+
+    async def _claim(self) -> None:
+        await self.receipts.claim("t", "k", str(next(self.claims)), "fingerprint", ttl_s=60)
+
+    async def _settle(self) -> None:
+        await self.receipts.settle("t", "k", "0", _ANSWER.decode(), status=200, ttl_s=60)
 
     async def _totals(self, width_s: int) -> None:
         start, end = AT.replace(hour=0), AT.replace(hour=23)

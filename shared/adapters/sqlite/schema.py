@@ -182,6 +182,14 @@ CREATE TRIGGER visibility_changed AFTER UPDATE OF visible ON generations BEGIN
 END;
 """
 
+_RECEIPTS = """
+CREATE TABLE receipts (
+  tenant TEXT NOT NULL, key TEXT NOT NULL, claim TEXT NOT NULL, fingerprint TEXT NOT NULL, answer TEXT,
+  status INTEGER NOT NULL DEFAULT 200, expires_s INTEGER NOT NULL, PRIMARY KEY (tenant, key)
+) STRICT;
+CREATE INDEX receipts_by_expiry ON receipts (expires_s);
+"""
+
 type Step = str | Callable[[apsw.Connection], None]
 
 _STEPS: Sequence[Step] = (
@@ -194,6 +202,7 @@ _STEPS: Sequence[Step] = (
     _ANSWERS,
     _BY_FILE,
     _CONVERSATIONS,
+    _RECEIPTS,
     _COUNTED_WHERE_SEEN,
     _STORED_BYTES,
 )
