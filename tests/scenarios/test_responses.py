@@ -120,7 +120,9 @@ class TestPlain:
         text = await client.files.create(file=("a.txt", b"All is well."), purpose="user_data")
         scan = await client.files.create(file=("b.pdf", b"%PDF-\xff"), purpose="user_data")
         parts: Any = [{"type": "input_file", "file_id": file.id} for file in (text, scan)]
-        made = await client.responses.create(model="chat", input=[{"role": "user", "content": parts}])
+        asked: Any = {"model": "chat", "input": [{"role": "user", "content": parts}], "temperature": 0}
+        made, _ = await client.responses.create(**asked), await client.responses.create(**asked)
+        assert len(deck.upstream.journal.of("chat")) == 2
         (message,) = sent(deck)["messages"]
         assert message["content"][0] == {"type": "text", "text": "a.txt:\nAll is well."}
         assert message["content"][1]["file"]["filename"] == "b.pdf"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.answers.conversations import Conversations
 from shared.answers.responses.attached import AttachedFiles, attached
@@ -87,8 +87,11 @@ class Tasks:
     async def _task(
         self, caller: Caller, body: ResponseBody, history: History, items: Sequence[Item], wish: CacheWish
     ) -> Task:
-        readable = await self.files.read(caller, [*history.items, *items])
-        return Task(caller, body, _prompt(body, readable), history.found, wish)
+        every = [*history.items, *items]
+        if attached(every):
+            wish = replace(wish, keep=False)  # not everybody who asks the same may read them
+        prompt = _prompt(body, await self.files.read(caller, every))
+        return Task(caller, body, prompt, history.found, wish)
 
 
 def _prompt(body: ResponseBody, items: Sequence[Item]) -> list[ChatMessage]:
