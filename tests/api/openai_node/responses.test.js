@@ -66,9 +66,12 @@ test("a stream that breaks raises", async () => {
   await openai({ maxRetries: 5 }).responses.create({ model: "chat", input: "Be well.", store: false });
 });
 
-test("a conversation is kept, and is its tenant's", async () => {
+test("a conversation keeps its items in order, and is its tenant's", async () => {
   const made = await client.conversations.create({ items: [message("One.")], metadata: { a: "b" } });
-  assert.deepEqual((await client.conversations.retrieve(made.id)).metadata, { a: "b" });
+  const added = await client.conversations.items.create(made.id, { items: [message("Two."), message("Three.")] });
+  assert.deepEqual(texts(added.data), ["Two.", "Three."]);
+  const all = await collect(client.conversations.items.list(made.id, { order: "asc", limit: 1 }));
+  assert.deepEqual(texts(all), ["One.", "Two.", "Three."]);
   await assert.rejects(stranger().conversations.retrieve(made.id), OpenAI.NotFoundError);
   assert.equal((await client.conversations.delete(made.id)).object, "conversation.deleted");
 });

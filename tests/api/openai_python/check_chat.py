@@ -172,3 +172,21 @@ def test_the_asynchronous_clients_get_the_same(product: Any) -> None:
                 assert said([chunk async for chunk in stream]) == "Scripted answer."
 
     asyncio.run(main())
+
+
+def test_a_completion_that_is_stored_is_found_changed_and_deleted(client: openai.OpenAI) -> None:
+    completions = client.chat.completions
+    made = [
+        completions.create(model="chat", messages=ASKED, store=True, metadata={"turn": str(turn)}) for turn in range(3)
+    ]
+    found = completions.retrieve(made[0].id)
+    assert found.choices[0].message.content == made[0].choices[0].message.content
+    assert [message.content for message in completions.messages.list(made[0].id)] == ["Say something."]
+    page = completions.list(model="chat", limit=2, order="desc")
+    assert [one.id for one in page.data] == [made[2].id, made[1].id]
+    assert page.get_next_page().data[0].id == made[0].id
+    completions.update(made[0].id, metadata={"turn": "last"})
+    assert completions.retrieve(made[0].id).to_dict()["metadata"] == {"turn": "last"}
+    assert completions.delete(made[0].id).deleted
+    with pytest.raises(openai.NotFoundError):
+        completions.retrieve(made[0].id)

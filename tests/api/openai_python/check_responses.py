@@ -40,19 +40,19 @@ def course(events: list[Any]) -> list[str]:
     return [kind for kind, before in zip(types, ["", *types], strict=False) if kind != before]
 
 
-def test_a_plain_response(client: openai.OpenAI) -> None:
-    made = client.responses.create(model="chat", input="Say something.", instructions="Be brief.", metadata={"a": "b"})
+def test_a_plain_response(either: openai.OpenAI) -> None:
+    made = either.responses.create(model="chat", input="Say something.", instructions="Be brief.", metadata={"a": "b"})
     assert (made.object, made.status, made.output_text) == ("response", "completed", "Scripted answer.")
     assert made.metadata == {"a": "b"}
     assert made.usage
     assert made.usage.total_tokens == made.usage.input_tokens + made.usage.output_tokens > 0
     assert made._request_id
-    assert client.responses.retrieve(made.id).output_text == "Scripted answer."
-    items = client.responses.input_items.list(made.id)
+    assert either.responses.retrieve(made.id).output_text == "Scripted answer."
+    items = either.responses.input_items.list(made.id)
     assert [item.content[0].text for item in items] == ["Say something."]  # type: ignore[union-attr]
-    client.responses.delete(made.id)
+    either.responses.delete(made.id)
     with pytest.raises(openai.NotFoundError):
-        client.responses.retrieve(made.id)
+        either.responses.retrieve(made.id)
 
 
 def test_a_stream_in_the_order_of_openais_events(client: openai.OpenAI, upstream: Any) -> None:
@@ -65,8 +65,8 @@ def test_a_stream_in_the_order_of_openais_events(client: openai.OpenAI, upstream
     assert "".join(deltas) == events[-1].response.output_text == "".join(f" w{n}" for n in range(100))
 
 
-def test_the_streaming_helper_gives_the_final_response(client: openai.OpenAI) -> None:
-    with client.responses.stream(model="chat", input="Speak.") as stream:
+def test_the_streaming_helper_gives_the_final_response(either: openai.OpenAI) -> None:
+    with either.responses.stream(model="chat", input="Speak.") as stream:
         text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
         final = stream.get_final_response()
     assert text == final.output_text == "Scripted answer."
