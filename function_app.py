@@ -16,6 +16,7 @@ from functions import (
     mcp,
     models,
     policies,
+    projects,
     reference,
     responses,
     telemetry,
@@ -40,6 +41,7 @@ for area in (
     keys,
     policies,
     reference,
+    projects,
     health,
 ):
     app.register_functions(area.bp)

@@ -25,6 +25,8 @@ var queueNames = [
   'document-parts-poison'
   'responses'
   'responses-poison'
+  'erasures'
+  'erasures-poison'
 ]
 var containerNames = [
   'files'

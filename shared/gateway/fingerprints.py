@@ -15,6 +15,9 @@ _HOW_NOT_WHAT = frozenset(("stream", "stream_options"))
 _NOT_FROM_THE_REQUEST_ALONE = ("web_search_options", "audio", "store")
 """Parameters of answers that depend on more than the request, or do more than answer."""
 
+SPACE = "answers"
+"""Of answers that rest on nothing but the request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -34,10 +37,10 @@ def is_cacheable(call: ChatCall) -> bool:
 def place_of(call: ChatCall, model: Model) -> Place:
     """Answers that rest on what was retrieved are kept apart for each set of principals. Their key holds the passages
     themselves: a change of the index that changes none of them changes no answer either."""
-    asked, passages, space = call.body, "", "answers"
+    asked, passages, space = call.body, "", SPACE
     if call.retrieval is not None:
         asked, passages = call.retrieval.asked, call.retrieval.passages
-        space = f"answers-{digest(sorted(call.caller.principals))}"
+        space = f"{SPACE}-{digest(sorted(call.caller.principals))}"
     tools = "tools" if call.wish.tools else ""
     parts = (_FORM, model.name, _policy(model), canonical(asked, without=_HOW_NOT_WHAT), passages, tools)
     return Place(call.caller.tenant, space, digest(parts))

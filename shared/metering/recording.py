@@ -3,9 +3,11 @@
 import hashlib
 import io
 import logging
+from dataclasses import replace
 from typing import Protocol
 
 from shared.ports.blobs import Blobs
+from shared.ports.erasure import Erasures
 from shared.ports.usage import UsageEvent, UsageLedger
 from shared.wire.messages import ParkedMessage
 from shared.wire.usage import UsageMessage
@@ -27,18 +29,23 @@ class Register(Protocol):
 class UsageRecorder:
     """Tenants are entered into the register, once a process, so that `reconcile_usage` finds who only chats, too."""
 
-    def __init__(self, ledger: UsageLedger, blobs: Blobs, register: Register) -> None:
+    def __init__(self, ledger: UsageLedger, blobs: Blobs, register: Register, erasures: Erasures) -> None:
         self._ledger = ledger
         self._blobs = blobs
         self._register = register
+        self._erasures = erasures
         self._entered: set[str] = set()
 
     async def record(self, message: UsageMessage) -> bool:
         """Count the event once; False for one that was counted before. Raises what the ledger raises."""
-        if message.tenant not in self._entered:
-            await self._register.enter(message.tenant)
-            self._entered.add(message.tenant)
-        return await self._ledger.record(UsageEvent(**message.model_dump(exclude=_OF_MESSAGE)))
+        event = UsageEvent(**message.model_dump(exclude=_OF_MESSAGE))
+        pseudonym = await self._erasures.pseudonym(event.tenant)
+        if pseudonym is not None:
+            return await self._ledger.record(replace(event, tenant=pseudonym, key_id=None))
+        if event.tenant not in self._entered:
+            await self._register.enter(event.tenant)
+            self._entered.add(event.tenant)
+        return await self._ledger.record(event)
 
     async def keep(self, parked: ParkedMessage) -> str:
         """Keep a message that will not be counted as it is, and say so in the log. Return the blob's name.

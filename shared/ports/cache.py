@@ -21,6 +21,10 @@ class EmbeddingCache(Protocol):
         """Keep them for `ttl_s` seconds from now. Not atomic: some may be kept when it raises."""
         ...
 
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        """Delete so many of a space's entries at most. Return how many; 0 when nothing is left."""
+        ...
+
 
 class AnswerCache(Protocol):
     """Answers by the key of all that they depend on; one call stays in one tenant's space.
@@ -35,4 +39,8 @@ class AnswerCache(Protocol):
 
         Raise TooLargeError for one over `MAX_RECORD_BYTES`.
         """
+        ...
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        """Delete so many of a space's entries at most. Return how many; 0 when nothing is left."""
         ...

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-WorkQueue = Literal["documents", "document-parts", "usage", "responses"]
+WorkQueue = Literal["documents", "document-parts", "usage", "responses", "erasures"]
 QueueName = Literal[
     "documents",
     "document-parts",
     "usage",
     "responses",
+    "erasures",
     "documents-poison",
     "document-parts-poison",
     "usage-poison",
     "responses-poison",
+    "erasures-poison",
 ]
 
 POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
@@ -21,6 +23,7 @@ POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
     "document-parts": "document-parts-poison",
     "usage": "usage-poison",
     "responses": "responses-poison",
+    "erasures": "erasures-poison",
 }
 """Where the host moves what failed too often: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages"""
 

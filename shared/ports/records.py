@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from shared.ports.audit import AuditRecord
 from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationRecord
+from shared.ports.erasure import ErasureRecord
 from shared.ports.keys import KeyRecord
 from shared.ports.policies import PolicyRecord
 from shared.ports.responses import ResponseRecord
@@ -232,6 +233,7 @@ type Record = (
     | AuditRecord
     | PolicyRecord
     | ResponseRecord
+    | ErasureRecord
 )
 
 

@@ -112,3 +112,8 @@ class UsageLedger(Protocol):
     ) -> Sequence[UsageTotal]:
         """Sums of the buckets that begin in `[start, end)`, aligned to UTC, oldest first; empty buckets are absent."""
         ...
+
+    async def disown(self, tenant: str, pseudonym: str, *, month: datetime, limit: int) -> int:
+        """Move so many of a month's events and sums at most to another name, without the keys that made them. Return
+        how many; 0 when nothing is left. Each is counted once at every moment, or, while it is moved, under both."""
+        ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.errors import NotFoundError, PoisonMessageError
 from shared.ports.blobs import DOCUMENTS, Blobs
+from shared.ports.erasure import Erasures
 from shared.ports.queues import Queues
 from shared.ports.records import DocumentRecord, LastError, Records, document_id
 from shared.retrieval.blob_names import Drop, parse_drop
@@ -25,15 +26,25 @@ class Indexer:
     queues: Queues
     folders: Folders
     reconciler: Reconciler
+    erasures: Erasures
 
     async def handle(self, message: DocumentMessage | BlobMessage, delivery_id: str) -> None:
         """Idempotent, in any order. Raise CapacityError to be called again later; other errors spend an attempt."""
+        if await self._is_erased(message):
+            log.info("dropped a message of a tenant that is erased")
+            return
         match message:
             case DocumentMessage():
                 document = document_id(message.store_id, message.file_id)
                 await self.reconciler.reconcile(message.tenant, document, delivery_id)
             case BlobMessage():
                 await self._handle_blob(message.blob_name, delivery_id)
+
+    async def _is_erased(self, message: DocumentMessage | BlobMessage) -> bool:
+        if isinstance(message, DocumentMessage):
+            return await self.erasures.pseudonym(message.tenant) is not None
+        drop = parse_drop(message.blob_name)
+        return isinstance(drop, Drop) and await self.erasures.pseudonym(drop.tenant) is not None
 
     async def _handle_blob(self, blob_name: str, delivery_id: str) -> None:
         drop = parse_drop(blob_name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shared.errors import DocumentError, PlatformError, PoisonMessageError, PreconditionFailedError
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
+from shared.ports.erasure import Erasures
 from shared.ports.records import DocumentRecord, FanOut, LastError, Records, document_id
 from shared.retrieval.claims import noted
 from shared.retrieval.content import Content, scratch
@@ -36,11 +37,15 @@ class PartIndexer:
     writer: ChunkWriter
     chunks: Chunks
     reconciler: Reconciler
+    erasures: Erasures
     clock: Clock
 
     async def handle(self, message: DocumentPartMessage, delivery_id: str) -> None:
         """Idempotent, in any order. Raise CapacityError to be called again later; other errors spend an attempt."""
         document = document_id(message.store_id, message.file_id)
+        if await self.erasures.pseudonym(message.tenant) is not None:
+            log.info("dropped a part of a tenant that is erased")
+            return
         try:
             finished = await self._contribute(message)
         except OvertakenError as reason:

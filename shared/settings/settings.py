@@ -117,6 +117,12 @@ class Settings(BaseModel):
         alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
         description="where spans and metrics go, with the app's identity",
     )
+    erasure_wait_s: float = Field(
+        default=720,
+        ge=0,
+        description="how long a tenant's erasure waits after its keys are revoked for what is under way: longer than"
+        " the host's functionTimeout and FLIGHTDECK_KEY_CACHE_S together",
+    )
     lease_s: float = Field(default=120, gt=0, description="how long a run holds a document before another may take it")
     part_pages: int = Field(default=200, gt=0, description="a PDF of more pages is indexed in parts of so many")
     part_bytes: int = Field(

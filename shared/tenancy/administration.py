@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from shared.errors import ConflictError, NotFoundError, PreconditionFailedError
 from shared.ports.clock import Clock
+from shared.ports.erasure import Erasures
 from shared.ports.keys import Caller, KeyIndex, KeyLimits, KeyPlace, KeyRecord
 from shared.ports.records import Records, Stored
 from shared.tenancy.audit import AuditLog
@@ -24,15 +25,20 @@ class KeyAdministration:
     records: Records[KeyRecord]
     index: KeyIndex
     audit: AuditLog
+    erasures: Erasures
     pepper: Pepper
     clock: Clock
 
     async def create(self, caller: Caller, body: KeyBody) -> NewKeyObject:
-        """Raise PermissionDeniedError for a scope that the caller lacks, or a tenant that is not the caller's."""
+        """Raise PermissionDeniedError for a scope that the caller lacks, or a tenant that is not the caller's;
+        ConflictError for a tenant that was erased."""
         caller.require(*body.scopes)
         tenant = body.project_id or caller.tenant
         if tenant != caller.tenant:
             caller.require("operator")
+        if await self.erasures.pseudonym(tenant) is not None:
+            message = f"Project {tenant!r} has been erased, and its name is not used again."
+            raise ConflictError(message, param="project_id", code="project_erased")
         record, secret = self._made(body, tenant)
         await self.audit.note(
             caller, "api_key.created", record, name=record.name, scopes=record.scopes, principals=record.principals

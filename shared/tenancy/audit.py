@@ -16,11 +16,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What was acted on, where it has no record of its own, and in whose log to say so."""
+
+    id: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditLog:
     records: Records[AuditRecord]
     clock: Clock
 
-    async def note(self, caller: Caller, event: AuditEvent, on: KeyRecord | PolicyRecord, **details: Detail) -> None:
+    async def note(
+        self, caller: Caller, event: AuditEvent, on: KeyRecord | PolicyRecord | Target, **details: Detail
+    ) -> None:
         """Before the act: nothing is done that is not noted, and what was noted may have failed."""
         record = AuditRecord(
             id=self.clock.new_id("audit_log-"),
@@ -57,4 +67,5 @@ _SAID_UNDER: dict[AuditEvent, str] = {
     "api_key.updated": "changes_requested",
     "api_key.deleted": "data",
     "project.updated": "changes_requested",
+    "project.deleted": "data",
 }

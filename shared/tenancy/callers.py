@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.errors import AuthenticationError, PermissionDeniedError
 from shared.ports.bearer import BearerTokens
+from shared.ports.erasure import Erasures
 from shared.ports.keys import Caller
 from shared.tenancy.keys import KeyRing
 from shared.wire import claims
@@ -48,9 +49,16 @@ class Directories:
 class Callers:
     keys: KeyRing
     directories: Directories | None
+    erasures: Erasures
 
     async def authenticate(self, credential: str | None) -> Caller:
         """Raise AuthenticationError, PermissionDeniedError; CapacityError when what has to be asked does not answer."""
+        caller = await self._known(credential)
+        if await self.erasures.pseudonym(caller.tenant) is not None:
+            raise AuthenticationError(f"Project {caller.tenant!r} has been erased.", code="project_erased")
+        return caller
+
+    async def _known(self, credential: str | None) -> Caller:
         if credential is None or _TOKEN.fullmatch(credential) is None:
             return await self.keys.authenticate(credential)
         if self.directories is None:

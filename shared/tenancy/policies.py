@@ -55,7 +55,7 @@ class PolicyAdministration:
     audit: AuditLog
 
     async def retrieve(self, caller: Caller, tenant: str) -> PolicyObject:
-        _require_sight(caller, tenant)
+        require_sight(caller, tenant)
         try:
             policy = (await self.records.get(tenant, tenant)).value
         except NotFoundError:
@@ -64,7 +64,7 @@ class PolicyAdministration:
 
     async def change(self, caller: Caller, tenant: str, change: PolicyChange) -> PolicyObject:
         """Raise ConflictError when others change it all the time."""
-        _require_sight(caller, tenant)
+        require_sight(caller, tenant)
         caller.require("operator")
         asked = _fields(change)
         await self.audit.note(caller, "project.updated", unrestricted(tenant), **asked)
@@ -95,7 +95,8 @@ class PolicyAdministration:
         )
 
 
-def _require_sight(caller: Caller, tenant: str) -> None:
+def require_sight(caller: Caller, tenant: str) -> None:
+    """Raise NotFoundError for another tenant than the caller's, unless he is an operator."""
     if tenant != caller.tenant and "operator" not in caller.scopes:
         raise NotFoundError(f"No project {tenant!r}.", param="project_id")
 

@@ -85,7 +85,7 @@ class NewKeyObject(KeyObject):
     value: str
 
 
-AuditEvent = Literal["api_key.created", "api_key.updated", "api_key.deleted", "project.updated"]
+AuditEvent = Literal["api_key.created", "api_key.updated", "api_key.deleted", "project.updated", "project.deleted"]
 
 
 class AuditQuery(ListQuery):

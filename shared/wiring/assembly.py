@@ -45,6 +45,7 @@ from shared.retrieval.tenants import Tenants
 from shared.settings.catalogue import DeploymentSettings, ModelSettings
 from shared.settings.environment import ConfigurationError
 from shared.settings.settings import Settings
+from shared.wiring.erasing import Erased, open_erasing
 from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
@@ -95,7 +96,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     reading = ReadingLimits(part_pages=settings.part_pages, part_bytes=settings.part_bytes)
     extractor = Extractors(reading)
     indexing = Indexing(indexes, extractor, settings.lease_s)
-    outside = Outside(tenancy.policies, _rewriter(settings, chat_gateway), clock)
+    outside = Outside(tenancy.policies, tenancy.erasures, _rewriter(settings, chat_gateway), clock)
     storage = Storage(queues, blobs)
     retrieval = open_retrieval(stores, storage, indexing, outside)
     conversations = Conversations(stores.conversations, stores.conversation_items, Tenants(stores.tenants), clock)
@@ -118,6 +119,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         administration=tenancy.administration,
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
+        erasing=open_erasing(settings, stores, storage, Erased(retrieval.uploads, indexes.chunks), clock),
         chat=ChatAnswers(chat, catalogue, indexes.search, completions, clock),
         completions=completions,
         conversations=conversations,
@@ -139,7 +141,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         migration=indexes.migration,
         usage=UsageReports(stores.ledger, clock),
         costs=CostReports(stores.ledger, clock),
-        recorder=UsageRecorder(stores.ledger, blobs, Tenants(stores.tenants)),
+        recorder=UsageRecorder(stores.ledger, blobs, Tenants(stores.tenants), tenancy.erasures),
         reconciler=UsageReconciler(stores.ledger, stores.cursors, Tenants(stores.tenants), clock),
         queues=queues,
         probes=probes(stores, queues, blobs, models, catalogue),

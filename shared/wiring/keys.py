@@ -14,6 +14,7 @@ from shared.settings.settings import Settings
 from shared.tenancy.administration import KeyAdministration
 from shared.tenancy.audit import AuditLog
 from shared.tenancy.callers import Callers, Directories
+from shared.tenancy.erased import RememberedErasures
 from shared.tenancy.keys import KeyRing
 from shared.tenancy.policies import PolicyAdministration, RememberedPolicies
 from shared.tenancy.secrets import Pepper, redacted
@@ -27,6 +28,7 @@ class Tenancy:
     callers: Callers
     administration: KeyAdministration
     audit: AuditLog
+    erasures: RememberedErasures
     policies: RememberedPolicies
     policy_administration: PolicyAdministration
     close: Callable[[], Awaitable[None]]
@@ -38,14 +40,17 @@ def open_tenancy(settings: Settings, stores: Stores, pool: HttpPool, clock: Cloc
     stored = RememberedKeys(StoredKeys(stores.key_index, stores.keys), clock, ttl_s=settings.key_cache_s)
     directory, directories = _directories(settings.entra, pool, clock)
 
+    erasures = RememberedErasures(stores.erasures, pepper, clock, ttl_s=settings.key_cache_s)
+
     async def close() -> None:
         if directory is not None:
             await directory.close()
 
     return Tenancy(
-        callers=Callers(KeyRing(file, stored, pepper, clock), directories),
-        administration=KeyAdministration(stores.keys, stores.key_index, audit, pepper, clock),
+        callers=Callers(KeyRing(file, stored, pepper, clock), directories, erasures),
+        administration=KeyAdministration(stores.keys, stores.key_index, audit, erasures, pepper, clock),
         audit=audit,
+        erasures=erasures,
         policies=RememberedPolicies(stores.policies, clock, ttl_s=settings.key_cache_s),
         policy_administration=PolicyAdministration(stores.policies, stores.stored_bytes, audit),
         close=close,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from shared.tenancy.administration import KeyAdministration
     from shared.tenancy.audit import AuditLog
     from shared.tenancy.callers import Callers
+    from shared.tenancy.erasure import Erasing
     from shared.tenancy.policies import PolicyAdministration
 
 type Probe = Callable[[], Awaitable[object]]
@@ -53,6 +54,7 @@ class Platform:
     administration: "KeyAdministration"
     audit: "AuditLog"
     policies: "PolicyAdministration"
+    erasing: "Erasing"
     chat: "ChatAnswers"
     completions: "StoredCompletions"
     conversations: "Conversations"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.ports.blobs import Blobs
 from shared.ports.clock import Clock
+from shared.ports.erasure import Erasures
 from shared.ports.models import Rewriter
 from shared.ports.policies import Policies
 from shared.ports.queues import Queues
@@ -64,6 +65,7 @@ class Outside:
     """What retrieval needs of the platform's other halves."""
 
     policies: Policies
+    erasures: Erasures
     rewriter: Rewriter | None
     clock: Clock
 
@@ -97,8 +99,8 @@ def open_retrieval(stores: Stores, storage: Storage, indexing: Indexing, outside
         vector_stores=VectorStores(lifetimes, documents, folders, attachments, indexes.search, clock, rewriter),
         attachments=attachments,
         file_batches=FileBatches(stores.file_batches, documents, attachments, clock),
-        indexer=Indexer(documents, blobs, queues, folders, reconciler),
-        parts=PartIndexer(documents, content, writer, chunks, reconciler, clock),
+        indexer=Indexer(documents, blobs, queues, folders, reconciler, outside.erasures),
+        parts=PartIndexer(documents, content, writer, chunks, reconciler, outside.erasures, clock),
         rounds=Rounds(
             cursors=stores.cursors,
             tenants=tenants,

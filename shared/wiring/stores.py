@@ -11,6 +11,7 @@ from shared.ports.chunks import Chunks
 from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationItems, ConversationRecord
 from shared.ports.embedding_model import EmbeddingModel
+from shared.ports.erasure import ErasureRecord, TenantData
 from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
 from shared.ports.policies import PolicyRecord
@@ -54,6 +55,8 @@ class Stores:
     audit: Records[AuditRecord]
     policies: Records[PolicyRecord]
     responses: Records[ResponseRecord]
+    erasures: Records[ErasureRecord]
+    tenant_data: TenantData
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
     embeddings: EmbeddingCache
@@ -80,6 +83,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
     from shared.adapters.cosmos.containers import CHUNKS
     from shared.adapters.cosmos.conversations import CosmosConversationItems
     from shared.adapters.cosmos.keys import CosmosKeyIndex
+    from shared.adapters.cosmos.purge import CosmosTenantData
     from shared.adapters.cosmos.rates import CosmosRates
     from shared.adapters.cosmos.receipts import CosmosReceipts
     from shared.adapters.cosmos.records import CosmosRecords
@@ -112,6 +116,8 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         audit=CosmosRecords(account, AuditRecord),
         policies=CosmosRecords(account, PolicyRecord),
         responses=CosmosRecords(account, ResponseRecord),
+        erasures=CosmosRecords(account, ErasureRecord),
+        tenant_data=CosmosTenantData(account),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
         answers=CosmosAnswerCache(account),
@@ -129,6 +135,7 @@ def _open_sqlite(location: str) -> Stores:
     from shared.adapters.sqlite.connection import SqliteDatabase
     from shared.adapters.sqlite.conversations import SqliteConversationItems
     from shared.adapters.sqlite.keys import SqliteKeyIndex
+    from shared.adapters.sqlite.purge import SqliteTenantData
     from shared.adapters.sqlite.rates import SqliteRates
     from shared.adapters.sqlite.receipts import SqliteReceipts
     from shared.adapters.sqlite.records import SqliteRecords
@@ -171,6 +178,8 @@ def _open_sqlite(location: str) -> Stores:
         audit=SqliteRecords(database, AuditRecord),
         policies=SqliteRecords(database, PolicyRecord),
         responses=SqliteRecords(database, ResponseRecord),
+        erasures=SqliteRecords(database, ErasureRecord),
+        tenant_data=SqliteTenantData(database),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),
         answers=SqliteAnswerCache(database, SystemClock()),

@@ -8,6 +8,7 @@ from typing import Any, TypeAliasType, get_args, get_type_hints
 
 from shared.ports.codec import Codec
 from shared.ports.records import Record
+from shared.wire.erasure import EraseMessage
 from shared.wire.messages import BlobMessage, DocumentMessage, DocumentPartMessage, QueueMessage, ResponseMessage
 from shared.wire.usage import UsageMessage
 
@@ -18,6 +19,7 @@ MESSAGES: Sequence[type[QueueMessage]] = (
     BlobMessage,
     ResponseMessage,
     UsageMessage,
+    EraseMessage,
 )
 
 RELEASED: Mapping[str, int] = {

@@ -208,3 +208,39 @@ class TestTenants:
         assert [total.input_tokens for total in await day(ledger, width_s, "t")] == [1]
         assert [total.input_tokens for total in await day(ledger, width_s, "u")] == [2]
         assert await day(ledger, width_s, "nobody") == []
+
+
+class TestDisowning:
+    async def disown(self, ledger: UsageLedger, limit: int = 2) -> None:
+        for _ in range(20):
+            if not await ledger.disown("t", "nobody", month=DAY, limit=limit):
+                return
+        raise AssertionError("there is always more")
+
+    async def test_every_amount_is_kept_under_the_other_name_without_keys(self, ledger: UsageLedger) -> None:
+        for number in range(5):
+            await ledger.record(event(str(number), key_id=f"k{number % 2}", cost_microusd=2**40))
+        await ledger.record(event("other", tenant="other"))
+        before = await day(ledger, tenant="other")
+        await self.disown(ledger)
+        for width_s in WIDTHS:
+            (total,) = await day(ledger, width_s, tenant="nobody")
+            assert (total.key_id, total.requests, total.cost_microusd) == (None, 5, 5 * 2**40)
+            assert list(await day(ledger, width_s)) == []
+        assert await day(ledger, tenant="other") == before
+
+    async def test_what_comes_again_under_either_name_is_counted_once(self, ledger: UsageLedger) -> None:
+        estimate = event("1", status=UNSETTLED, output_tokens=500)
+        await ledger.record(estimate)
+        await ledger.record(event("2"))
+        assert await ledger.record(event("2", tenant="nobody", key_id=None))  # redirected, before the first is moved
+        await self.disown(ledger)
+        assert not await ledger.record(event("2", tenant="nobody", key_id=None))
+        assert await ledger.record(event("1", tenant="nobody", key_id=None))
+        (total,) = await day(ledger, 3600, tenant="nobody")
+        assert (total.requests, total.output_tokens) == (2, 10)
+
+    async def test_other_months_stay_where_they_are(self, ledger: UsageLedger) -> None:
+        await ledger.record(event("1"))
+        assert await ledger.disown("t", "nobody", month=DAY.replace(month=4), limit=10) == 0
+        assert brief(await day(ledger)) == [("04 00:00", 1)]

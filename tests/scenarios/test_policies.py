@@ -23,7 +23,7 @@ ASKED: list[Any] = [{"role": "user", "content": "hi"}]
 async def product(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream) -> AsyncIterator[Deck]:
     storage = Azurite(AzuriteConfig(data_dir=tmp_path_factory.mktemp("azurite")))
     await storage.start()
-    settings = {"FLIGHTDECK_BOOTSTRAP_KEY": FIRST, "FLIGHTDECK_KEY_CACHE_S": "0.1"}
+    settings = {"FLIGHTDECK_BOOTSTRAP_KEY": FIRST, "FLIGHTDECK_KEY_CACHE_S": "0.1", "FLIGHTDECK_ERASURE_WAIT_S": "1"}
     try:
         async with running(tmp_path_factory.mktemp("product"), storage, upstream, settings) as deck:
             yield deck
@@ -195,6 +195,34 @@ async def test_no_tenant_has_what_another_was_answered(deck: Deck, tenant: str, 
     other = await key_of(deck, f"{tenant}-other")
     await set_policy(deck, f"{tenant}-other", semantic_cache=True)
     assert await ask(deck, other, ALIKE) == {"x-flightdeck-cache": "miss"}
+
+
+async def test_an_erased_tenant_is_gone_and_its_operator_can_watch(deck: Deck, tenant: str) -> None:
+    key = await key_of(deck, tenant, "models", "documents", "admin")
+    client = deck.client().with_options(api_key=key, max_retries=0)
+    await client.chat.completions.create(model="chat", messages=ASKED)
+    file = await client.files.create(file=("a.txt", b"The valve is orange."), purpose="assistants")
+    await client.vector_stores.create(name="secret", file_ids=[file.id])
+    async with admin(deck, key) as http:
+        assert (await http.delete(f"/projects/{tenant}")).status_code == 403
+    async with admin(deck) as http:
+        assert (await http.get(f"/projects/{tenant}/erasure")).status_code == 404
+        begun = (await http.delete(f"/projects/{tenant}")).json()
+        assert (begun["project_id"], begun["status"]) == (tenant, "in_progress")
+
+        async def status() -> str:
+            return (await http.get(f"/projects/{tenant}/erasure")).json()["status"]
+
+        await eventually(status, "completed".__eq__)
+        done = (await http.get(f"/projects/{tenant}/erasure")).json()
+        assert done["erased"]["blobs"] == 1
+        assert done["erased"]["keys"] == 1
+        again = await http.post("/admin_api_keys", json={"name": "k", "project_id": tenant})
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "project_erased")
+        logs = (await http.get("/audit_logs")).json()["data"]
+    assert next(one for one in logs if one["type"] == "project.deleted")["project.deleted"]["id"] == begun["pseudonym"]
+    with pytest.raises(openai.AuthenticationError):
+        await client.files.list()
 
 
 @pytest.mark.parametrize(

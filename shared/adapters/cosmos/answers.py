@@ -6,6 +6,7 @@ from shared.adapters.cosmos.containers import CACHE
 from shared.adapters.cosmos.failures import RejectedError
 from shared.adapters.cosmos.operations import upsert
 from shared.adapters.cosmos.partition import Partition
+from shared.adapters.cosmos.purge import purged
 from shared.errors import TooLargeError
 from shared.ports.records import MAX_RECORD_BYTES
 
@@ -29,6 +30,9 @@ class CosmosAnswerCache:
         partition = self._partition(tenant, space)
         item = {"id": names.plain(key), "pk": partition.key, "ttl": ttl_s, "answer": answer.decode()}
         await partition.batch([upsert(item)])
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        return await purged(self._partition(tenant, space), limit)
 
     def _partition(self, tenant: str, space: str) -> Partition:
         return Partition(self._account, CACHE, names.joined(tenant, "answers", space))

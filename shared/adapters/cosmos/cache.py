@@ -10,6 +10,7 @@ from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.containers import CACHE
 from shared.adapters.cosmos.operations import upsert
 from shared.adapters.cosmos.partition import Partition
+from shared.adapters.cosmos.purge import purged
 from shared.ports.cache import Vector
 
 _IDS_A_QUERY = 500
@@ -42,6 +43,9 @@ class CosmosEmbeddingCache:
         ]
         for batch in passages.batches(items):
             await partition.batch([upsert(item) for item in batch])
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        return await purged(self._partition(tenant, space), limit)
 
     def _partition(self, tenant: str, space: str) -> Partition:
         return Partition(self._account, CACHE, names.joined(tenant, space))

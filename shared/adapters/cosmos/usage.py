@@ -7,6 +7,7 @@ is kept in two halves. A replay of the batch is refused at the event, whoever wr
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, cast
 from uuid import uuid4
@@ -38,6 +39,7 @@ _BY_MINUTE = f"""
 SELECT c.at_s, {_COLUMNS} FROM c
 WHERE c.kind = @kind AND c.operation = @operation AND c.at_s >= @start_s AND c.at_s < @end_s
 """  # noqa: S608 -- names of our properties
+_SOME_OF_KIND = "SELECT TOP {limit} * FROM c WHERE c.kind = @kind"
 
 type _Key = tuple[int, str, str, str]
 
@@ -76,6 +78,22 @@ class CosmosUsageLedger:
             counts[:] = [count + item[name] for count, name in zip(counts, _COUNTS, strict=True)]
         return [_summed(key, sums[key], operation, width_s) for key in sorted(sums)]
 
+    async def disown(self, tenant: str, pseudonym: str, *, month: datetime, limit: int) -> int:
+        """Each event is recorded under the other name, then uncounted here in one batch; a crash in between is met by
+        the event's id. Sums that are left are of events that have expired: nothing moves them any more."""
+        source, target = self._partition(tenant, month), self._partition(pseudonym, month)
+        events = (await source.query(_SOME_OF_KIND.format(limit=limit), {"kind": "event"})).items
+        for item in events:
+            event = _restored(item, tenant)
+            await self.record(replace(event, tenant=pseudonym, key_id=None))
+            await _take_back(source, item, event)
+        if events:
+            return len(events)
+        sums = (await source.query(_SOME_OF_KIND.format(limit=limit), {"kind": "total"})).items
+        for item in sums:
+            await _move_sum(source, target, item)
+        return len(sums)
+
     async def _told(
         self, tenant: str, operation: Operation, start_s: int, end_s: int, *, by_hour: bool
     ) -> Iterator[Item]:
@@ -88,6 +106,34 @@ class CosmosUsageLedger:
 
     def _partition(self, tenant: str, moment: datetime) -> Partition:
         return Partition(self._account, USAGE, names.joined(tenant, f"{moment.astimezone(UTC):%Y%m}"))
+
+
+async def _take_back(partition: Partition, item: Item, event: UsageEvent) -> None:
+    """Uncount an event: it is counted under another name. Does nothing when that is done, or it has changed: the next
+    call finds it as it is."""
+    counts = [operations.add(f"/{name}", -item[name]) for name in _COUNTS]
+    steps = [
+        operations.delete(item["id"], etag=item["_etag"]),
+        operations.patch(_total(event, partition.key)["id"], *counts),
+    ]
+    try:
+        await partition.batch(steps)
+    except RejectedError:
+        return
+
+
+async def _move_sum(source: Partition, target: Partition, item: Item) -> None:
+    if item["requests"]:
+        plain = {name: value for name, value in item.items() if not name.startswith("_")}
+        try:
+            await target.create({**plain, "id": f"moved-{item['id']}", "pk": target.key, "key_id": ""})
+        except RejectedError as error:
+            if error.status != CONFLICT:  # by the turn that a crash cut off
+                raise
+    try:
+        await source.delete(item["id"], etag=item["_etag"])
+    except RejectedError:
+        return
 
 
 async def _settled(partition: Partition, told: Item, total_id: str) -> bool:
@@ -115,6 +161,28 @@ def _taking_its_place(told: Item) -> Iterator[operations.Operation]:
     names_of = [*_OUTCOME, *_COUNTS[1:]]
     for part, predicate in ((names_of[:6], _IS_ESTIMATE), (names_of[6:], None)):
         yield operations.patch(told["id"], *(operations.put(f"/{n}", told[n]) for n in part), predicate=predicate)
+
+
+def _restored(item: Item, tenant: str) -> UsageEvent:
+    return UsageEvent(
+        id=item["id"].removeprefix("event-"),
+        tenant=tenant,
+        key_id=item["key_id"] or None,
+        model=item["model"],
+        deployment=item["deployment"],
+        operation=item["operation"],
+        source=item["source"],
+        status=item["status"],
+        input_tokens=item["input_tokens"],
+        output_tokens=item["output_tokens"],
+        cached_tokens=item["cached_tokens"],
+        reasoning_tokens=item["reasoning_tokens"],
+        cost_microusd=(item["cost_high"] << _HALF_BITS) + item["cost_low"],
+        estimated=item["estimated"],
+        ttft_ms=item["ttft_ms"],
+        duration_ms=item["duration_ms"],
+        at=_EPOCH + timedelta(microseconds=item["at_us"]),
+    )
 
 
 def _event(event: UsageEvent, pk: str) -> Item:

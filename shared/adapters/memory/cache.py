@@ -1,7 +1,7 @@
 """Embeddings and answers in dictionaries."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.errors import TooLargeError
@@ -27,6 +27,9 @@ class MemoryEmbeddingCache:
         for one, vector in vectors.items():
             self._entries[tenant, space, one] = until, tuple(array("f", vector))
 
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        return _forget(self._entries, tenant, space, limit)
+
 
 class MemoryAnswerCache:
     """Implements `AnswerCache`."""
@@ -43,3 +46,13 @@ class MemoryAnswerCache:
         if len(answer) > MAX_RECORD_BYTES:
             raise TooLargeError(f"Answer {key!r} has {len(answer)} bytes; {MAX_RECORD_BYTES} are allowed.")
         self._entries[tenant, space, key] = self._clock.now() + timedelta(seconds=ttl_s), answer
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        return _forget(self._entries, tenant, space, limit)
+
+
+def _forget[Entry](entries: MutableMapping[tuple[str, str, str], Entry], tenant: str, space: str, limit: int) -> int:
+    found = [place for place in entries if place[:2] == (tenant, space)][:limit]
+    for place in found:
+        del entries[place]
+    return len(found)

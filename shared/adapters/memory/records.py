@@ -23,6 +23,10 @@ class MemoryRecords[T: Record]:
         self._kind = self._codec.kind
         self._rows: Rows = {} if rows is None else rows
 
+    @property
+    def rows(self) -> Rows:
+        return self._rows
+
     async def get(self, tenant: str, record_id: str) -> Stored[T]:
         return self._find(tenant, record_id)
 

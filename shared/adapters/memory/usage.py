@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -34,6 +35,17 @@ class MemoryUsageLedger:
             if owner == tenant and event.operation == operation and start <= bucket < end:
                 buckets[bucket, event.source, event.model, event.key_id].append(event)
         return [_total(key, buckets[key], operation, width_s) for key in sorted(buckets, key=_order)]
+
+    async def disown(self, tenant: str, pseudonym: str, *, month: datetime, limit: int) -> int:
+        found = [
+            event
+            for (owner, _), event in self._events.items()
+            if owner == tenant and (event.at.year, event.at.month) == (month.year, month.month)
+        ]
+        for event in found[:limit]:
+            await self.record(replace(event, tenant=pseudonym, key_id=None))
+            del self._events[tenant, event.id]
+        return len(found[:limit])
 
 
 def _bucket(moment: datetime, width_s: int) -> datetime:

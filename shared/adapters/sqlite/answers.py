@@ -21,6 +21,11 @@ DELETE FROM cached_answers WHERE (tenant, space, id) IN (
   SELECT tenant, space, id FROM cached_answers WHERE expires_s <= ? LIMIT ?
 )
 """
+_FORGET = """
+DELETE FROM cached_answers WHERE (tenant, space, id) IN (
+  SELECT tenant, space, id FROM cached_answers WHERE tenant = ? AND space = ? LIMIT ?
+) RETURNING 1
+"""
 _EXPIRE_AT_ONCE = 200
 
 
@@ -46,6 +51,10 @@ class SqliteAnswerCache:
             connection.execute(_EXPIRE, (now_s, _EXPIRE_AT_ONCE))
 
         await self._database.write(work)
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        gone = await self._database.write(lambda connection: rows(connection, _FORGET, (tenant, space, limit)))
+        return len(gone)
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())

@@ -25,6 +25,11 @@ DELETE FROM cached_embeddings WHERE (tenant, space, id) IN (
   SELECT tenant, space, id FROM cached_embeddings WHERE expires_s <= ? LIMIT ?
 )
 """
+_FORGET = """
+DELETE FROM cached_embeddings WHERE (tenant, space, id) IN (
+  SELECT tenant, space, id FROM cached_embeddings WHERE tenant = ? AND space = ? LIMIT ?
+) RETURNING 1
+"""
 _EXPIRE_AT_ONCE = 200
 
 
@@ -56,6 +61,10 @@ class SqliteEmbeddingCache:
             connection.execute(_EXPIRE, (now_s, _EXPIRE_AT_ONCE))
 
         await self._database.write(work)
+
+    async def forget(self, tenant: str, space: str, *, limit: int) -> int:
+        gone = await self._database.write(lambda connection: rows(connection, _FORGET, (tenant, space, limit)))
+        return len(gone)
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())

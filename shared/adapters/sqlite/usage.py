@@ -1,7 +1,7 @@
 """The usage ledger: one transaction an event, sums by the hour beside it."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -16,12 +16,13 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _HOUR_S = 3600
 _SUMS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_microusd")
 
-_EVENT = """
-INSERT OR REPLACE INTO usage_events (
+_EVENT_COLUMNS = """
   id, tenant, key_id, model, deployment, operation, source, status, input_tokens, output_tokens, cached_tokens,
   reasoning_tokens, cost_microusd, estimated, ttft_ms, duration_ms, at_us
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_EVENT = f"""
+INSERT OR REPLACE INTO usage_events ({_EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""  # noqa: S608 -- names of our columns
 _COLUMNS, _TOTALS = ", ".join(_SUMS), ", ".join(f"sum({name})" for name in _SUMS)
 _COUNTED = f"""
 SELECT status, {_COLUMNS} FROM usage_events WHERE tenant = ? AND id = ?
@@ -43,6 +44,17 @@ SELECT hour_s / :width * :width AS start, source, model, key_id, sum(requests), 
 FROM usage_hours WHERE tenant = :tenant AND operation = :operation AND hour_s >= :start AND hour_s < :end
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """  # noqa: S608 -- names of our columns
+
+_OF_MONTH = f"""
+SELECT {_EVENT_COLUMNS} FROM usage_events WHERE tenant = ? AND at_us >= ? AND at_us < ? LIMIT ?
+"""  # noqa: S608 -- names of our columns
+_MOVE_SUMS = f"""
+INSERT INTO usage_hours (tenant, operation, hour_s, source, model, key_id, requests, {_COLUMNS})
+SELECT ?, operation, hour_s, source, model, '', sum(requests), {_TOTALS} FROM usage_hours
+WHERE tenant = ? AND hour_s >= ? AND hour_s < ? AND requests != 0 GROUP BY operation, hour_s, source, model
+ON CONFLICT DO UPDATE SET {_ADDED}
+"""  # noqa: S608 -- names of our columns
+_DELETE_SUMS = "DELETE FROM usage_hours WHERE tenant = ? AND hour_s >= ? AND hour_s < ? RETURNING 1"
 
 
 class SqliteUsageLedger:
@@ -67,6 +79,42 @@ class SqliteUsageLedger:
         sql = _BY_HOUR if width_s >= _HOUR_S else _BY_MINUTE
         found = await self._database.read(lambda connection: rows(connection, sql, bindings))
         return [_total(row, operation, width_s) for row in found]
+
+    async def disown(self, tenant: str, pseudonym: str, *, month: datetime, limit: int) -> int:
+        start, end = (int(moment.timestamp()) for moment in _month(month))
+
+        def work(connection: "apsw.Connection") -> int:
+            found = rows(connection, _OF_MONTH, (tenant, start * 1_000_000, end * 1_000_000, limit))
+            for row in found:
+                event = _event(row)
+                _record(connection, replace(event, tenant=pseudonym, key_id=None))
+                _take_back(connection, event)
+            if found:
+                return len(found)
+            bounds = (tenant, start, end)
+            connection.execute(_MOVE_SUMS, (pseudonym, *bounds))  # those whose events have expired
+            return len(rows(connection, _DELETE_SUMS, bounds))
+
+        return await self._database.write(work)
+
+
+def _month(moment: datetime) -> tuple[datetime, datetime]:
+    start = datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    return start, (start + timedelta(days=32)).replace(day=1)
+
+
+def _event(row: Row) -> UsageEvent:
+    *values, at_us = row
+    event = UsageEvent(*values, at=_EPOCH + timedelta(microseconds=at_us))
+    return replace(event, key_id=event.key_id or None, estimated=bool(event.estimated))
+
+
+def _take_back(connection: "apsw.Connection", event: UsageEvent) -> None:
+    """Uncount an event: it is counted under another name."""
+    connection.execute("DELETE FROM usage_events WHERE tenant = ? AND id = ?", (event.tenant, event.id))
+    hour_s = (event.at - _EPOCH) // timedelta(hours=1) * _HOUR_S
+    group = (event.tenant, event.operation, hour_s, event.source, event.model, event.key_id or "")
+    connection.execute(_ADD, (*group, -1, *(-getattr(event, name) for name in _SUMS)))
 
 
 def _record(connection: "apsw.Connection", event: UsageEvent) -> bool:

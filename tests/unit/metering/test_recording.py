@@ -12,9 +12,12 @@ from shared.adapters.memory.records import MemoryRecords
 from shared.errors import PoisonMessageError
 from shared.metering.meter import QueueMeter
 from shared.metering.recording import POISON, UsageRecorder
+from shared.ports.erasure import ErasureRecord
 from shared.ports.records import TenantRecord
 from shared.ports.usage import Consumption, UsageEvent, UsageLedger, UsageTotal
 from shared.retrieval.tenants import Tenants
+from shared.tenancy.erased import RememberedErasures
+from shared.tenancy.secrets import Pepper
 from shared.wire.messages import ParkedMessage
 from shared.wire.usage import UsageMessage, parse_usage
 from tests.unit.metering.conftest import NOON, attempt, event
@@ -28,7 +31,8 @@ def shelf() -> MemoryBlobs:
 
 @pytest.fixture
 def recorder(ledger: UsageLedger, shelf: MemoryBlobs) -> UsageRecorder:
-    return UsageRecorder(ledger, shelf, Tenants(MemoryRecords(TenantRecord)))
+    erasures = RememberedErasures(MemoryRecords(ErasureRecord), Pepper(b"pepper"), ManualClock(), ttl_s=30)
+    return UsageRecorder(ledger, shelf, Tenants(MemoryRecords(TenantRecord)), erasures)
 
 
 def body(of: UsageEvent) -> bytes:

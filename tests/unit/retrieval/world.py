@@ -23,6 +23,7 @@ from shared.adapters.memory.sizes import MemorySizedRecords, MemoryStoredBytes
 from shared.errors import CapacityError, DocumentError
 from shared.ports.blobs import DOCUMENTS
 from shared.ports.chunks import Chunk
+from shared.ports.erasure import ErasureRecord
 from shared.ports.keys import Caller
 from shared.ports.models import Embeddings
 from shared.ports.policies import PolicyRecord
@@ -63,7 +64,9 @@ from shared.retrieval.tenants import Tenants
 from shared.retrieval.uploads import Uploads
 from shared.retrieval.vector_stores import VectorStores
 from shared.retrieval.writing import ChunkWriter
+from shared.tenancy.erased import RememberedErasures
 from shared.tenancy.policies import RememberedPolicies
+from shared.tenancy.secrets import Pepper
 from shared.wire.files import FileForm, FileObject
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wire.uploads import Upload
@@ -71,6 +74,7 @@ from shared.wire.uploads import Upload
 TENANT = "acme"
 CALLER = Caller(TENANT, "key-1")
 DIMENSIONS = 64
+PEPPER = Pepper(b"pepper")
 
 
 class WordsEmbedder:
@@ -228,6 +232,7 @@ class World:
     stores: Any = field(default_factory=lambda: MemoryRecords(VectorStoreRecord))
     folders: Any = field(default_factory=lambda: MemoryRecords(FolderRecord))
     stored_bytes: Any = field(default_factory=MemoryStoredBytes)
+    erasures: Any = field(default_factory=lambda: MemoryRecords(ErasureRecord))
     policies: Any = field(default_factory=lambda: MemoryRecords(PolicyRecord))
     files: Any = None
     file_batches: Any = field(default_factory=lambda: MemoryRecords(FileBatchRecord))
@@ -265,6 +270,7 @@ class World:
         space, limits = EmbeddingSpace("words", DIMENSIONS), BatchLimits(texts=2, tokens=1000)
         passages = PassageEmbedder(embedder, fused(self.cache), space, limits=limits)
         content, writer = Content(blobs, fused(self.reader)), ChunkWriter(passages, chunks, window=4)
+        erasures = RememberedErasures(self.erasures, PEPPER, self.clock, ttl_s=30)
         room = Room(RememberedPolicies(self.policies, self.clock), self.stored_bytes)
         uploaded = Files(files, blobs, room, attachments, tenants, self.clock)
         uploads = Uploads(fused(self.uploads), fused(self.upload_parts), files, blobs, room, tenants, self.clock)
@@ -285,8 +291,8 @@ class World:
             attachments=attachments,
             file_batches=FileBatches(fused(self.file_batches), documents, attachments, self.clock),
             folders=folders,
-            indexer=Indexer(documents, blobs, queues, folders, reconciler),
-            parts=PartIndexer(documents, content, writer, chunks, reconciler, self.clock),
+            indexer=Indexer(documents, blobs, queues, folders, reconciler, erasures),
+            parts=PartIndexer(documents, content, writer, chunks, reconciler, erasures, self.clock),
             searcher=searcher,
             rounds=Rounds(
                 cursors=fused(self.cursors),

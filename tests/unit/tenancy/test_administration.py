@@ -11,10 +11,12 @@ from shared.adapters.memory.keys import MemoryKeyIndex
 from shared.adapters.memory.records import MemoryRecords
 from shared.errors import AuthenticationError, ConflictError, NotFoundError, OverloadedError
 from shared.ports.audit import AuditRecord
+from shared.ports.erasure import ErasureRecord
 from shared.ports.keys import Caller, KeyPlace, KeyRecord
 from shared.ports.records import Stored
 from shared.tenancy.administration import KeyAdministration
 from shared.tenancy.audit import AuditLog
+from shared.tenancy.erased import RememberedErasures
 from shared.tenancy.keys import KeyRing
 from shared.tenancy.secrets import Pepper
 from shared.tenancy.stored import RememberedKeys, StoredKeys
@@ -63,7 +65,8 @@ class World:
         self.records = SlowRecords(KeyRecord)
         self.index = UnsteadyIndex()
         self.audit = AuditLog(MemoryRecords(AuditRecord), self.clock)
-        self.keys = KeyAdministration(self.records, self.index, self.audit, PEPPER, self.clock)
+        self.erasures = RememberedErasures(MemoryRecords(ErasureRecord), PEPPER, self.clock, ttl_s=30)
+        self.keys = KeyAdministration(self.records, self.index, self.audit, self.erasures, PEPPER, self.clock)
 
     async def opens(self, key: str) -> bool:
         """Asked of an instance that remembers nothing."""

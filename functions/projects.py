@@ -1,0 +1,38 @@
+"""Projects, which are tenants: erased by operators. Ours, not OpenAI's."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions.consumer import Delivery, consumer, poison_consumer
+from functions.edge import Call, NoBody, endpoint
+from shared import wire
+
+bp = func.Blueprint()
+
+_PROJECT = "v1/organization/projects/{project_id}"
+
+
+@bp.route(_PROJECT, methods=["DELETE"])
+@endpoint(scope="admin")
+async def erase_project(call: Call[NoBody]) -> wire.erasure.ErasureObject:
+    return await call.platform.erasing.ask(call.caller, call.path["project_id"])
+
+
+@bp.route(_PROJECT + "/erasure", methods=["GET"])
+@endpoint(scope="admin")
+async def retrieve_project_erasure(call: Call[NoBody]) -> wire.erasure.ErasureObject:
+    return await call.platform.erasing.look(call.caller, call.path["project_id"])
+
+
+@bp.queue_trigger(arg_name="msg", queue_name="erasures", connection="AzureWebJobsStorage")
+@consumer("erasures", lambda body: wire.erasure.parse_erase(body))
+async def continue_erasure(delivery: Delivery[wire.erasure.EraseMessage]) -> None:
+    """Erases for a while; another message goes on from there."""
+    await delivery.platform.erasing.run(delivery.message)
+
+
+@bp.queue_trigger(arg_name="msg", queue_name="erasures-poison", connection="AzureWebJobsStorage")
+@poison_consumer
+async def on_erasures_poison(delivery: Delivery[wire.messages.ParkedMessage]) -> None:
+    await delivery.platform.erasing.give_up(delivery.message)

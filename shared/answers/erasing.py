@@ -1,0 +1,24 @@
+"""Conversations of a tenant, taken away with all that was said in them."""
+
+from dataclasses import dataclass
+
+from shared.ports.conversations import ConversationItems, ConversationRecord
+from shared.ports.erasure import Leaving, Turn
+from shared.ports.pages import each
+from shared.ports.records import Records, Stored
+
+_ITEMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedConversations:
+    records: Records[ConversationRecord]
+    items: ConversationItems
+
+    async def turn(self, leaving: Leaving, position: str | None) -> Turn:
+        return await each(self.records, leaving.tenant, position, self._wipe)
+
+    async def _wipe(self, stored: Stored[ConversationRecord]) -> int:
+        while not await self.items.wipe(stored.value.tenant, stored.value.id, limit=_ITEMS):
+            pass
+        return 1
