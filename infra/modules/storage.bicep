@@ -27,11 +27,14 @@ var queueNames = [
   'responses-poison'
   'erasures'
   'erasures-poison'
+  'exports'
+  'exports-poison'
 ]
 var containerNames = [
   'files'
   'documents'
   'poison'
+  'exports'
 ]
 var packageContainerName = 'packages'
 var deadLetterContainerName = 'eventgrid-dead-letter'
@@ -103,6 +106,15 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
           definition: {
             actions: { baseBlob: { delete: { daysAfterCreationGreaterThan: 90 } } }
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['poison/', '${deadLetterContainerName}/'] }
+          }
+        }
+        {
+          name: 'forget-exports'
+          enabled: true
+          type: 'Lifecycle'
+          definition: {
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 7 } } }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['exports/'] }
           }
         }
         {

@@ -11,8 +11,8 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class ErasedAnswers:
-    """Those grounded in what only some principals may read are in spaces that nobody lists: they expire, within
-    `FLIGHTDECK_CACHE_TTL_S`, and nobody can ask for them any more."""
+    """Those grounded in what some principals may read, and questions alike, have spaces that nobody lists: they expire
+    within `FLIGHTDECK_CACHE_TTL_S`, and nobody can ask for them any more."""
 
     cache: AnswerCache
 

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-WorkQueue = Literal["documents", "document-parts", "usage", "responses", "erasures"]
+WorkQueue = Literal["documents", "document-parts", "usage", "responses", "erasures", "exports"]
 QueueName = Literal[
     "documents",
     "document-parts",
     "usage",
     "responses",
     "erasures",
+    "exports",
     "documents-poison",
     "document-parts-poison",
     "usage-poison",
     "responses-poison",
     "erasures-poison",
+    "exports-poison",
 ]
 
 POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
@@ -24,6 +26,7 @@ POISON_QUEUES: Mapping[WorkQueue, QueueName] = {
     "usage": "usage-poison",
     "responses": "responses-poison",
     "erasures": "erasures-poison",
+    "exports": "exports-poison",
 }
 """Where the host moves what failed too often: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages"""
 

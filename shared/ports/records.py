@@ -9,6 +9,7 @@ from shared.ports.audit import AuditRecord
 from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationRecord
 from shared.ports.erasure import ErasureRecord
+from shared.ports.exports import ExportRecord
 from shared.ports.keys import KeyRecord
 from shared.ports.policies import PolicyRecord
 from shared.ports.responses import ResponseRecord
@@ -234,6 +235,7 @@ type Record = (
     | PolicyRecord
     | ResponseRecord
     | ErasureRecord
+    | ExportRecord
 )
 
 

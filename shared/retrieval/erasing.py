@@ -10,6 +10,7 @@ from shared.ports.blobs import DOCUMENTS, FILES, Blobs
 from shared.ports.cache import EmbeddingCache
 from shared.ports.chunks import Chunks
 from shared.ports.erasure import Leaving, Turn
+from shared.ports.exports import EXPORTS
 from shared.ports.pages import each
 from shared.ports.records import DocumentRecord, Records, Stored, UploadRecord, VectorStoreRecord
 from shared.retrieval.removal import Removal
@@ -83,10 +84,10 @@ class ErasedUploads:
 
 @dataclass(frozen=True, slots=True)
 class ErasedBlobs:
-    """Of both containers, whether a record knows of them or not. The position is the container."""
+    """Of every container, whether a record knows of them or not. The position is the container."""
 
     blobs: Blobs
-    containers: Sequence[str] = (FILES, DOCUMENTS)
+    containers: Sequence[str] = (FILES, DOCUMENTS, EXPORTS)
 
     async def turn(self, leaving: Leaving, position: str | None) -> Turn:
         container = position or self.containers[0]

@@ -68,4 +68,5 @@ _SAID_UNDER: dict[AuditEvent, str] = {
     "api_key.deleted": "data",
     "project.updated": "changes_requested",
     "project.deleted": "data",
+    "project.exported": "data",
 }

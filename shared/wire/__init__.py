@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.wire import conversations as conversations
     from shared.wire import embeddings as embeddings
     from shared.wire import erasure as erasure
+    from shared.wire import exports as exports
     from shared.wire import files as files
     from shared.wire import filters as filters
     from shared.wire import health as health

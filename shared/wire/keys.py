@@ -85,7 +85,14 @@ class NewKeyObject(KeyObject):
     value: str
 
 
-AuditEvent = Literal["api_key.created", "api_key.updated", "api_key.deleted", "project.updated", "project.deleted"]
+AuditEvent = Literal[
+    "api_key.created",
+    "api_key.updated",
+    "api_key.deleted",
+    "project.updated",
+    "project.deleted",
+    "project.exported",
+]
 
 
 class AuditQuery(ListQuery):

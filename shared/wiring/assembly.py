@@ -46,6 +46,7 @@ from shared.settings.catalogue import DeploymentSettings, ModelSettings
 from shared.settings.environment import ConfigurationError
 from shared.settings.settings import Settings
 from shared.wiring.erasing import Erased, open_erasing
+from shared.wiring.exporting import open_exporting
 from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.keys import open_tenancy
 from shared.wiring.platform import Limits, Platform
@@ -119,6 +120,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         administration=tenancy.administration,
         audit=tenancy.audit,
         policies=tenancy.policy_administration,
+        exporting=open_exporting(stores, storage, clock),
         erasing=open_erasing(settings, stores, storage, Erased(retrieval.uploads, indexes.chunks), clock),
         chat=ChatAnswers(chat, catalogue, indexes.search, completions, clock),
         completions=completions,

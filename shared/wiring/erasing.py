@@ -40,6 +40,7 @@ def open_erasing(settings: Settings, stores: Stores, storage: Storage, erased: E
         "embeddings": ErasedEmbeddings(stores.embeddings, _spaces(settings)),
         "answers": ErasedAnswers(stores.answers),
         "conversations": ErasedConversations(stores.conversations, stores.conversation_items),
+        "completions": ErasedConversations(stores.completions, stores.conversation_items),
         "usage": DisownedUsage(stores.ledger, clock),
         "audit_logs": ErasedAudit(stores.audit),
         "records": ErasedRecords(stores.tenant_data),

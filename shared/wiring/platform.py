@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.tenancy.audit import AuditLog
     from shared.tenancy.callers import Callers
     from shared.tenancy.erasure import Erasing
+    from shared.tenancy.exporting import Exporting
     from shared.tenancy.policies import PolicyAdministration
 
 type Probe = Callable[[], Awaitable[object]]
@@ -55,6 +56,7 @@ class Platform:
     audit: "AuditLog"
     policies: "PolicyAdministration"
     erasing: "Erasing"
+    exporting: "Exporting"
     chat: "ChatAnswers"
     completions: "StoredCompletions"
     conversations: "Conversations"

@@ -12,6 +12,7 @@ from shared.ports.completions import CompletionRecord
 from shared.ports.conversations import ConversationItems, ConversationRecord
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.erasure import ErasureRecord, TenantData
+from shared.ports.exports import ExportRecord
 from shared.ports.keys import KeyIndex, KeyRecord
 from shared.ports.limits import Rates
 from shared.ports.policies import PolicyRecord
@@ -56,6 +57,7 @@ class Stores:
     policies: Records[PolicyRecord]
     responses: Records[ResponseRecord]
     erasures: Records[ErasureRecord]
+    exports: Records[ExportRecord]
     tenant_data: TenantData
     open_chunks: Callable[[EmbeddingModel, str], Chunks]
     """The chunks of an embedding model in the index of that name; the first index has none."""
@@ -117,6 +119,7 @@ def _open_cosmos(location: str, identity: Identity) -> Stores:
         policies=CosmosRecords(account, PolicyRecord),
         responses=CosmosRecords(account, ResponseRecord),
         erasures=CosmosRecords(account, ErasureRecord),
+        exports=CosmosRecords(account, ExportRecord),
         tenant_data=CosmosTenantData(account),
         open_chunks=open_chunks,
         embeddings=CosmosEmbeddingCache(account),
@@ -179,6 +182,7 @@ def _open_sqlite(location: str) -> Stores:
         policies=SqliteRecords(database, PolicyRecord),
         responses=SqliteRecords(database, ResponseRecord),
         erasures=SqliteRecords(database, ErasureRecord),
+        exports=SqliteRecords(database, ExportRecord),
         tenant_data=SqliteTenantData(database),
         open_chunks=open_chunks,
         embeddings=SqliteEmbeddingCache(database, SystemClock()),

@@ -20,6 +20,7 @@ from shared.adapters.cosmos.containers import CONTAINERS
 from shared.adapters.storage.queues import TTL_S
 from shared.metering.recording import POISON
 from shared.ports.blobs import DOCUMENTS, FILES
+from shared.ports.exports import EXPORTS
 from shared.ports.queues import QueueName
 from shared.reference import DOCUMENT
 from shared.settings.environment import PREFIX, STORAGE
@@ -129,7 +130,7 @@ class TestQueues:
 
 class TestContainers:
     def test_every_container_that_code_names_is_deployed(self) -> None:
-        assert set(bicep.literal(bicep.module("storage"), "containerNames")) == {FILES, DOCUMENTS, POISON}
+        assert set(bicep.literal(bicep.module("storage"), "containerNames")) == {FILES, DOCUMENTS, POISON, EXPORTS}
 
     def test_events_come_from_the_container_that_the_parser_expects(self) -> None:
         container = re.search(r"output documentsContainer string = containerNames\[(\d)\]", bicep.module("storage"))

@@ -9,6 +9,7 @@ from typing import Any, TypeAliasType, get_args, get_type_hints
 from shared.ports.codec import Codec
 from shared.ports.records import Record
 from shared.wire.erasure import EraseMessage
+from shared.wire.exports import ExportMessage
 from shared.wire.messages import BlobMessage, DocumentMessage, DocumentPartMessage, QueueMessage, ResponseMessage
 from shared.wire.usage import UsageMessage
 
@@ -20,6 +21,7 @@ MESSAGES: Sequence[type[QueueMessage]] = (
     ResponseMessage,
     UsageMessage,
     EraseMessage,
+    ExportMessage,
 )
 
 RELEASED: Mapping[str, int] = {

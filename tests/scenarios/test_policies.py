@@ -1,6 +1,8 @@
 """What an operator lets a tenant use, over HTTP and OpenAI's client."""
 
+import io
 import uuid
+import zipfile
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -197,7 +199,7 @@ async def test_no_tenant_has_what_another_was_answered(deck: Deck, tenant: str, 
     assert await ask(deck, other, ALIKE) == {"x-flightdeck-cache": "miss"}
 
 
-async def test_an_erased_tenant_is_gone_and_its_operator_can_watch(deck: Deck, tenant: str) -> None:
+async def test_a_tenant_is_exported_and_then_erased_while_its_operator_watches(deck: Deck, tenant: str) -> None:
     key = await key_of(deck, tenant, "models", "documents", "admin")
     client = deck.client().with_options(api_key=key, max_retries=0)
     await client.chat.completions.create(model="chat", messages=ASKED)
@@ -205,6 +207,16 @@ async def test_an_erased_tenant_is_gone_and_its_operator_can_watch(deck: Deck, t
     await client.vector_stores.create(name="secret", file_ids=[file.id])
     async with admin(deck, key) as http:
         assert (await http.delete(f"/projects/{tenant}")).status_code == 403
+        assert (await http.get(f"/projects/{tenant}/export/content")).status_code == 404
+        assert (await http.post(f"/projects/{tenant}/export")).json()["status"] == "in_progress"
+
+        async def exported() -> str:
+            return (await http.get(f"/projects/{tenant}/export")).json()["status"]
+
+        await eventually(exported, "completed".__eq__)
+        archive = zipfile.ZipFile(io.BytesIO((await http.get(f"/projects/{tenant}/export/content")).content))
+        assert archive.read(f"files/{file.id}/a.txt") == b"The valve is orange."
+        assert b'hmac":""' in archive.read("records/KeyRecord.jsonl")
     async with admin(deck) as http:
         assert (await http.get(f"/projects/{tenant}/erasure")).status_code == 404
         begun = (await http.delete(f"/projects/{tenant}")).json()
@@ -215,7 +227,7 @@ async def test_an_erased_tenant_is_gone_and_its_operator_can_watch(deck: Deck, t
 
         await eventually(status, "completed".__eq__)
         done = (await http.get(f"/projects/{tenant}/erasure")).json()
-        assert done["erased"]["blobs"] == 1
+        assert done["erased"]["blobs"] == 2  # the file and the export
         assert done["erased"]["keys"] == 1
         again = await http.post("/admin_api_keys", json={"name": "k", "project_id": tenant})
         assert (again.status_code, again.json()["error"]["code"]) == (409, "project_erased")
