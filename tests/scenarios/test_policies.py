@@ -153,7 +153,7 @@ async def test_a_question_that_means_the_same_is_a_hit_where_the_policy_says_so(
         await deck.client()
         .with_options(api_key=opted)
         .chat.completions.with_raw_response.create(
-            model="chat", temperature=0, messages=[{"role": "user", "content": f"Please: {ALIKE.lower()}"}], stream=True
+            model="chat", temperature=0, messages=[{"role": "user", "content": f"{ALIKE}!"}], stream=True
         )
     )
     assert stream.headers["x-flightdeck-cache"] == "semantic"
