@@ -123,11 +123,12 @@ class _HttpAnswer:
         All streams of a process go on at the same moments, so that one waking serves them all.
         """
         connection = self._response.connection
-        if connection is None or connection.transport is None:  # all has come
+        transport = None if connection is None else connection.transport
+        if transport is None:  # all has come
             return
-        connection.transport.pause_reading()
+        transport.pause_reading()
         await asyncio.sleep(gather_s - asyncio.get_running_loop().time() % gather_s)
-        connection.transport.resume_reading()
+        transport.resume_reading()  # of a connection that was closed meanwhile it does nothing
 
     def close(self) -> None:
         self._response.close()
