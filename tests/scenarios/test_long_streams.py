@@ -4,18 +4,16 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
-from benchmarks import hosted, sides
-from benchmarks.processes import rss_mb
+from benchmarks import sides
 from benchmarks.report import machine, percentile
-from local.azurite import Azurite, AzuriteConfig
+from tests.scenarios.measured import measured, watched
 
 STREAMS = 50
 CHUNKS = 600
@@ -35,50 +33,28 @@ class Heard:
     ended: list[str]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def product(tmp_path: Path) -> AsyncIterator[sides.Side]:
-    """The local host and its worker in processes of their own, so that only theirs is counted."""
-    storage = Azurite(AzuriteConfig(data_dir=tmp_path / "azurite"))
-    await storage.start()
-    upstream, url = await sides.start_upstream()
-    await _script(url)
-    try:
-        side = await hosted.flightdeck(tmp_path, storage.connection_string, url)
-        try:
-            yield side
-        finally:
-            await side.stop()
-    finally:
-        await upstream.stop()
-        await storage.stop()
-
-
-async def _script(url: str) -> None:
-    order = {"model": sides.PACED_MODEL, "default": {"chunk_count": CHUNKS, "chunk_delay_s": PACE_S}}
-    async with aiohttp.ClientSession() as session, session.post(f"{url}/_script", json=order) as answer:
-        answer.raise_for_status()
-
-
 @pytest.mark.soak
-async def test_fifty_streams_of_a_minute_lose_nothing_and_leave_memory_flat(product: sides.Side) -> None:
-    samples: list[tuple[float, float, float]] = []
-    sampling = asyncio.create_task(_sample(product, samples))
-    url = f"{product.base_url}/v1/chat/completions"
+async def test_fifty_streams_of_a_minute_lose_nothing_and_leave_memory_flat(tmp_path: Path) -> None:
+    order = {"model": sides.PACED_MODEL, "default": {"chunk_count": CHUNKS, "chunk_delay_s": PACE_S}}
     connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=300)
-    async with aiohttp.ClientSession(headers=product.headers, connector=connector, timeout=timeout) as session:
-        began = time.monotonic()
-        heard = await asyncio.gather(*(_listen(session, url, number * RAMP_S / STREAMS) for number in range(STREAMS)))
-        took_s = time.monotonic() - began
-    sampling.cancel()
+    async with measured(tmp_path, order) as product, watched(product, 1) as samples:
+        url = f"{product.base_url}/v1/chat/completions"
+        async with aiohttp.ClientSession(headers=product.headers, connector=connector, timeout=timeout) as session:
+            began = time.monotonic()
+            starts = (number * RAMP_S / STREAMS for number in range(STREAMS))
+            heard = await asyncio.gather(*(_listen(session, url, start_s) for start_s in starts))
+            took_s = time.monotonic() - began
     _print_heard(heard, took_s)
     expected = [f" w{n}" for n in range(CHUNKS)]
     assert [number for number, one in enumerate(heard) if one.texts != expected] == []
     assert [one.ended for one in heard] == [["stop", "[DONE]"]] * STREAMS
-    steady = [sample for sample in samples if began + WARM_UP_S <= sample[0] <= began + CHUNKS * PACE_S]
-    worker, front = (_slope(steady, column) for column in (1, 2))
-    print(f"worker: {steady[-1][1]:.0f} MB, {worker:+.2f} MB/min; host: {steady[-1][2]:.0f} MB, {front:+.2f} MB/min")
+    steady = [sample for sample in samples if began + WARM_UP_S <= sample.at <= began + CHUNKS * PACE_S]
+    minutes = [sample.at / 60 for sample in steady]
+    worker, host = _slope(minutes, [one.worker_mb for one in steady]), _slope(minutes, [one.host_mb for one in steady])
+    last = steady[-1]
+    print(f"worker: {last.worker_mb:.0f} MB, {worker:+.2f} MB/min; host: {last.host_mb:.0f} MB, {host:+.2f} MB/min")
     print(machine())
-    assert max(worker, front) < MOST_MB_A_MINUTE
+    assert max(worker, host) < MOST_MB_A_MINUTE
 
 
 async def _listen(session: aiohttp.ClientSession, url: str, begin_s: float) -> Heard:
@@ -101,17 +77,9 @@ async def _listen(session: aiohttp.ClientSession, url: str, begin_s: float) -> H
     return Heard(texts, first_ms, ended)
 
 
-async def _sample(product: sides.Side, samples: list[tuple[float, float, float]]) -> None:
-    """Once a second: the time, and the megabytes of the worker and of the host before it."""
-    while True:
-        samples.append((time.monotonic(), rss_mb(product.worker), rss_mb(product.front)))
-        await asyncio.sleep(1)
-
-
-def _slope(samples: Sequence[tuple[float, float, float]], column: int) -> float:
+def _slope(minutes: Sequence[float], megabytes: Sequence[float]) -> float:
     """Megabytes a minute, by least squares."""
-    fit = statistics.linear_regression([sample[0] / 60 for sample in samples], [sample[column] for sample in samples])
-    return fit.slope
+    return statistics.linear_regression(minutes, megabytes).slope
 
 
 def _print_heard(heard: Sequence[Heard], took_s: float) -> None:
