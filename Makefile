@@ -12,7 +12,7 @@ unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRIT
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
 BENCHMARKS := overhead cold_start local_host ingestion search retrieval_quality
 # What waits for no clock but its own shares the cores; what watches servers and timers has the machine to itself.
-SHARED := tests/architecture tests/contracts tests/convergence tests/cosmos tests/hostile tests/unit
+SHARED := tests/architecture tests/contracts tests/convergence tests/cosmos tests/unit
 TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(SHARED) && $(BIN)coverage run -m pytest $(addprefix --ignore=,$(SHARED))
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt

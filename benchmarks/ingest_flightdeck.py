@@ -28,7 +28,9 @@ from shared.retrieval.extraction.extractors import Extractors
 from shared.retrieval.listing import Walk, walk
 from shared.settings.environment import PREFIX, STORAGE
 from shared.settings.settings import Settings
+from shared.tenancy.erased import RememberedErasures
 from shared.tenancy.policies import RememberedPolicies
+from shared.tenancy.secrets import Pepper
 from shared.wire.messages import BlobMessage, parse_document_event, parse_document_part
 from shared.wiring.indexes import embedding_models, open_indexes
 from shared.wiring.retrieval import Indexing, Outside, Storage, open_retrieval
@@ -86,7 +88,8 @@ class Side:
         indexes = open_indexes(self._settings, models, self._stores, lambda _: embedder, self._clock)
         indexing = Indexing(indexes, extractor, self._settings.lease_s)
         storage = Storage(self._queues, self._blobs)
-        outside = Outside(RememberedPolicies(self._stores.policies, self._clock), None, self._clock)
+        erasures = RememberedErasures(self._stores.erasures, Pepper(b""), self._clock, ttl_s=self._settings.key_cache_s)
+        outside = Outside(RememberedPolicies(self._stores.policies, self._clock), erasures, None, self._clock)
         services = open_retrieval(self._stores, storage, indexing, outside)
 
         async def index_document(message: Message) -> None:

@@ -153,7 +153,7 @@ class TestOneRecord:
                 expires_at=AT,
             ),
             ResponseRecord("resp_1", "t", AT, {"model": "chat", "n": [1]}, ({"type": "x"},), limits=KeyLimits(1)),
-            ResponseRecord("resp_2", "t", AT, {}, (), MOVES, ("staff",), "key_1", claim="m", claimed_until=AT),
+            ResponseRecord("resp_2", "t", AT, {}, (), MOVES, ("staff",), key_id="key_1", claim="m", claimed_until=AT),
             AuditRecord("audit_1", "t", "api_key.created", AT, None, "other", "key_1", {"scopes": ("a", "b"), "n": 1}),
             document_record("d"),
             document_record(

@@ -91,8 +91,10 @@ class TestContainers:
             "limits": ["/scope"],
             "api_keys": ["/id"],
             "cache": ["/pk"],
+            "conversations": ["/pk"],
         }
-        assert {name for name, body in defined.items() if "defaultTtl" in body} == {"usage", "limits", "cache"}
+        expiring = {name for name, body in defined.items() if "defaultTtl" in body}
+        assert expiring == {"usage", "limits", "cache", "conversations"}
         chunks = defined["chunks"]
         assert {"path": "/embedding/*"} in chunks["indexingPolicy"]["excludedPaths"]
         (vector,) = chunks["vectorEmbeddingPolicy"]["vectorEmbeddings"]
