@@ -61,7 +61,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
     settings = Settings.load(environ)
     pool, clock = HttpPool(), SystemClock()
     account, identity = _account(settings), Identity(settings.client_id)
-    queues, blobs = StorageQueues(account, pool, credential=identity), StorageBlobs(account, credential=identity)
+    queues, blobs = StorageQueues(account, credential=identity), StorageBlobs(account, credential=identity)
     catalogue = _catalogue(settings)
     meter = QueueMeter(queues, clock, _prices(settings))
     tokens = O200kTokens()

@@ -221,12 +221,13 @@ class TestTokens:
 
 
 class TestStorage:
-    async def test_queues_are_reached_with_the_identity(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_queues_are_reached_with_the_identity(self, faults: FaultServer) -> None:
         directory = Directory(3600)
         account = StorageAccount("acct", faults.url, faults.url)
-        queues = StorageQueues(account, lambda: http, credential=Identity(credential=directory))
+        queues = StorageQueues(account, credential=Identity(credential=directory))
         faults.script(Fault(201, body=b"<L/>"))
         await queues.put("usage", b"")
+        await queues.close()
         assert faults.requests[0].headers["Authorization"] == "Bearer token-1"
         assert directory.asked == [("https://storage.azure.com/.default",)]
 

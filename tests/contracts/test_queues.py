@@ -2,12 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol, cast
 
-import aiohttp
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.storage.queue import BinaryBase64DecodePolicy
 from azure.storage.queue.aio import QueueClient
@@ -54,15 +55,18 @@ class SdkReader:
             return [message.content async for message in client.receive_messages(visibility_timeout=60)]
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
+@asynccontextmanager
+async def closing(queues: StorageQueues) -> AsyncIterator[StorageQueues]:
+    try:
+        yield queues
+    finally:
+        await queues.close()
 
 
 @pytest.fixture
-def storage(storage_connection: str, http: aiohttp.ClientSession) -> StorageQueues:
-    return StorageQueues(StorageAccount.parse(storage_connection), lambda: http)
+async def storage(storage_connection: str) -> AsyncIterator[StorageQueues]:
+    async with closing(StorageQueues(StorageAccount.parse(storage_connection))) as queues:
+        yield queues
 
 
 @pytest.fixture(params=["memory", "storage"])
@@ -165,13 +169,12 @@ class TestAzureStorage:
         with pytest.raises(NotFoundError):
             await storage.update(queue, receipt, b"2")
 
-    async def test_a_wrong_key_is_our_fault_and_is_not_retried(
-        self, storage_connection: str, http: aiohttp.ClientSession, queue: QueueName
-    ) -> None:
+    async def test_a_wrong_key_is_our_fault_and_is_not_retried(self, storage_connection: str, queue: QueueName) -> None:
         right = StorageAccount.parse(storage_connection)
         wrong = StorageAccount(right.name, right.blob_url, right.queue_url, key="d3Jvbmc=")
-        with pytest.raises(PlatformError, match="403 AuthenticationFailed") as caught:
-            await StorageQueues(wrong, lambda: http).put(queue, b"")
+        async with closing(StorageQueues(wrong)) as queues:
+            with pytest.raises(PlatformError, match="403 AuthenticationFailed") as caught:
+                await queues.put(queue, b"")
         assert not isinstance(caught.value, CapacityError)
 
 
@@ -181,67 +184,77 @@ async def faults() -> AsyncIterator[FaultServer]:
         yield server
 
 
-def against(server: FaultServer, http: aiohttp.ClientSession, **options: object) -> StorageQueues:
-    account = StorageAccount("acct", server.url, server.url, key="a2V5")
-    return StorageQueues(account, lambda: http, backoff_s=0.001, **options)  # type: ignore[arg-type]
+type Against = Callable[..., StorageQueues]
+
+
+@pytest.fixture
+async def against() -> AsyncIterator[Against]:
+    """Makes the subject before a server."""
+    async with AsyncExitStack() as stack:
+
+        def make(server: FaultServer, credential: AsyncTokenCredential | None = None) -> StorageQueues:
+            account = StorageAccount("acct", server.url, server.url, key=None if credential else "a2V5")
+            queues = StorageQueues(account, credential=credential, backoff_s=0.001)
+            stack.push_async_callback(queues.close)
+            return queues
+
+        yield make
 
 
 class TestFaults:
     @pytest.mark.parametrize("status", [429, 500, 503])
-    async def test_a_busy_service_is_asked_again(
-        self, faults: FaultServer, http: aiohttp.ClientSession, status: int
-    ) -> None:
+    async def test_a_busy_service_is_asked_again(self, against: Against, faults: FaultServer, status: int) -> None:
         faults.script(Fault(status), Fault(status), Fault(201, body=b"<L><MessageId>m</MessageId></L>"))
-        assert (await against(faults, http).put("usage", b"")).message_id == "m"
+        assert (await against(faults).put("usage", b"")).message_id == "m"
 
     async def test_a_service_that_stays_busy_says_when_to_come_back(
-        self, faults: FaultServer, http: aiohttp.ClientSession
+        self, against: Against, faults: FaultServer
     ) -> None:
         faults.script(*[Fault(503, headers={"Retry-After": "17"})] * 4)
         with pytest.raises(CapacityError) as caught:
-            await against(faults, http).put("usage", b"")
+            await against(faults).put("usage", b"")
         assert caught.value.retry_after_s == 17
         assert len(faults.requests) == 4
 
-    async def test_a_dropped_connection_is_tried_again(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_a_dropped_connection_is_tried_again(self, against: Against, faults: FaultServer) -> None:
         faults.script(Fault(0), Fault(201, body=b"<L><MessageId>m</MessageId></L>"))
-        assert (await against(faults, http).put("usage", b"")).message_id == "m"
+        assert (await against(faults).put("usage", b"")).message_id == "m"
 
-    async def test_a_service_that_is_down_is_a_lack_of_capacity(self, http: aiohttp.ClientSession) -> None:
+    async def test_a_service_that_is_down_is_a_lack_of_capacity(self, against: Against) -> None:
         async with FaultServer() as gone:
-            queues = against(gone, http)
+            queues = against(gone)
         with pytest.raises(CapacityError, match="cannot be reached"):
             await queues.put("usage", b"")
 
     @pytest.mark.parametrize("code", ["PopReceiptMismatch", "MessageNotFound"])
     async def test_whatever_the_status_a_lost_receipt_is_not_found(
-        self, faults: FaultServer, http: aiohttp.ClientSession, code: str
+        self, against: Against, faults: FaultServer, code: str
     ) -> None:
         faults.script(Fault(400, headers={"x-ms-error-code": code}))
         with pytest.raises(NotFoundError):
-            await against(faults, http).update("usage", Receipt("m", "p"), b"")
+            await against(faults).update("usage", Receipt("m", "p"), b"")
 
     async def test_an_update_that_is_refused_for_another_reason_says_so(
-        self, faults: FaultServer, http: aiohttp.ClientSession
+        self, against: Against, faults: FaultServer
     ) -> None:
         faults.script(Fault(400, headers={"x-ms-error-code": "OutOfRangeQueryParameterValue"}))
         with pytest.raises(PlatformError, match="OutOfRangeQueryParameterValue"):
-            await against(faults, http).update("usage", Receipt("m", "p"), b"")
+            await against(faults).update("usage", Receipt("m", "p"), b"")
 
     async def test_a_queue_that_is_being_deleted_is_a_lack_of_capacity(
-        self, faults: FaultServer, http: aiohttp.ClientSession
+        self, against: Against, faults: FaultServer
     ) -> None:
         gone, deleting = {"x-ms-error-code": "QueueNotFound"}, {"x-ms-error-code": "QueueBeingDeleted"}
         faults.script(Fault(404, headers=gone), Fault(409, headers=deleting))
         with pytest.raises(CapacityError) as caught:
-            await against(faults, http).put("usage", b"")
+            await against(faults).put("usage", b"")
         assert caught.value.retry_after_s == 30
 
     async def test_seconds_are_rounded_up_so_that_nothing_surfaces_early(
-        self, faults: FaultServer, http: aiohttp.ClientSession
+        self, against: Against, faults: FaultServer
     ) -> None:
         faults.script(Fault(201, body=b"<L/>"))
-        await against(faults, http).put("usage", b"", delay_s=1.2)
+        await against(faults).put("usage", b"", delay_s=1.2)
         assert faults.requests[0].query["visibilitytimeout"] == "2"
 
 
@@ -275,44 +288,38 @@ class Tokens:
 
 
 class TestIdentity:
-    async def puts(
-        self, faults: FaultServer, http: aiohttp.ClientSession, tokens: Tokens, times: int
-    ) -> list[str | None]:
-        queues = StorageQueues(
-            StorageAccount("acct", faults.url, faults.url), lambda: http, credential=tokens, backoff_s=0.001
-        )
+    async def puts(self, faults: FaultServer, tokens: Tokens, times: int) -> list[str | None]:
+        queues = StorageQueues(StorageAccount("acct", faults.url, faults.url), credential=tokens, backoff_s=0.001)
         faults.script(*[Fault(201, body=b"<L/>")] * times)
-        for _ in range(times):
-            await queues.put("usage", b"")
-        await queues.close()
+        async with closing(queues):
+            for _ in range(times):
+                await queues.put("usage", b"")
         return [request.headers.get("Authorization") for request in faults.requests]
 
-    async def test_one_token_serves_many_requests(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_one_token_serves_many_requests(self, faults: FaultServer) -> None:
         tokens = Tokens(3600)
-        assert await self.puts(faults, http, tokens, 3) == ["Bearer token-1"] * 3
+        assert await self.puts(faults, tokens, 3) == ["Bearer token-1"] * 3
         assert not tokens.closed, "a credential that was given is its giver's to close"
 
-    async def test_a_token_is_renewed_before_it_expires(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
-        assert await self.puts(faults, http, Tokens(200, 3600), 2) == ["Bearer token-1", "Bearer token-2"]
+    async def test_a_token_is_renewed_before_it_expires(self, faults: FaultServer) -> None:
+        assert await self.puts(faults, Tokens(200, 3600), 2) == ["Bearer token-1", "Bearer token-2"]
 
-    async def test_a_token_that_is_still_good_serves_while_no_new_one_can_be_had(
-        self, faults: FaultServer, http: aiohttp.ClientSession
-    ) -> None:
-        assert await self.puts(faults, http, Tokens(200, None), 2) == ["Bearer token-1"] * 2
+    async def test_a_token_that_is_still_good_serves_while_no_new_one_can_be_had(self, faults: FaultServer) -> None:
+        assert await self.puts(faults, Tokens(200, None), 2) == ["Bearer token-1"] * 2
 
-    async def test_concurrent_requests_fetch_one_token(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_concurrent_requests_fetch_one_token(self, against: Against, faults: FaultServer) -> None:
         tokens = Tokens(3600)
-        queues = StorageQueues(StorageAccount("acct", faults.url, faults.url), lambda: http, credential=tokens)
+        queues = against(faults, tokens)
         faults.script(*[Fault(201, body=b"<L/>")] * 5)
         await asyncio.gather(*(queues.put("usage", b"") for _ in range(5)))
         assert tokens.given == 1
 
-    async def test_no_token_is_a_lack_of_capacity(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_no_token_is_a_lack_of_capacity(self, faults: FaultServer) -> None:
         with pytest.raises(CapacityError, match="No token"):
-            await self.puts(faults, http, Tokens(None, None, None, None), 1)
+            await self.puts(faults, Tokens(None, None, None, None), 1)
 
-    async def test_the_default_credential_is_made_and_closed_by_us(self, http: aiohttp.ClientSession) -> None:
-        queues = StorageQueues(StorageAccount.parse("https://acct.queue.core.windows.net"), lambda: http)
+    async def test_the_default_credential_is_made_and_closed_by_us(self) -> None:
+        queues = StorageQueues(StorageAccount.parse("https://acct.queue.core.windows.net"))
         await queues.close()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-import aiohttp
 import pytest
 from azure.storage.queue import BinaryBase64DecodePolicy
 from azure.storage.queue.aio import QueueClient
@@ -40,8 +39,9 @@ async def usage(connection: str) -> AsyncIterator[QueueClient]:
 @pytest.fixture
 async def meter(connection: str, clock: ManualClock) -> AsyncIterator[QueueMeter]:
     """Three seconds of grace: what is not settled surfaces then, and is renewed half-way there."""
-    async with aiohttp.ClientSession() as session:
-        yield QueueMeter(StorageQueues(StorageAccount.parse(connection), lambda: session), clock, {}, grace_s=3)
+    queues = StorageQueues(StorageAccount.parse(connection))
+    yield QueueMeter(queues, clock, {}, grace_s=3)
+    await queues.close()
 
 
 async def take(usage: QueueClient) -> list[UsageMessage]:
@@ -68,11 +68,11 @@ async def test_a_crash_between_reserving_and_settling_surfaces_as_an_estimate(
 ) -> None:
     def crash() -> None:
         async def serve() -> None:
-            async with aiohttp.ClientSession() as session:
-                queues = StorageQueues(StorageAccount.parse(connection), lambda: session)
-                meter = QueueMeter(queues, clock, {}, grace_s=1)
-                meter.reserve(attempt(deadline_s=0))
-                await meter.drain()
+            queues = StorageQueues(StorageAccount.parse(connection))
+            meter = QueueMeter(queues, clock, {}, grace_s=1)
+            meter.reserve(attempt(deadline_s=0))
+            await meter.drain()
+            await queues.close()
 
         asyncio.run(serve())
 
@@ -100,9 +100,9 @@ async def test_a_slow_call_stays_hidden_while_it_is_renewed(
     slow = meter.reserve(attempt(deadline_s=0))
     await meter.drain()
     # A message with the same delay that nobody renews tells when the first would have surfaced.
-    async with aiohttp.ClientSession() as session:
-        witness = UsageMessage.model_validate(event("witness")).model_dump_json().encode()
-        await StorageQueues(StorageAccount.parse(connection), lambda: session).put("usage", witness, delay_s=3)
+    queues = StorageQueues(StorageAccount.parse(connection))
+    await queues.put("usage", UsageMessage.model_validate(event("witness")).model_dump_json().encode(), delay_s=3)
+    await queues.close()
     assert [message.id for message in await surfaced(usage)] == ["witness"]
     slow.settle(USED)
     await meter.drain()

@@ -1,0 +1,173 @@
+"""Connections to a storage service, against servers that keep to HTTP and servers that do not."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.adapters.storage.connections import Answer, Connections
+
+REQUEST = b"GET /it HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
+ANSWER = b"HTTP/1.1 201 Created\r\nX-Ms-Kind: a\r\nContent-Length: 4\r\n\r\nbody"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"
+CLOSING = ANSWER.replace(b"X-Ms-Kind: a", b"Connection: close")
+
+
+class Server:
+    """Sends the next of the answers to each request; nothing once they are used up. Counts connections and requests."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.connections = 0
+        self.requests = 0
+        self.waiting = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.requests += 1
+                if not self.answers:
+                    self.waiting.set()
+                    continue
+                answer = self.answers.pop(0)
+                writer.write(answer)
+                if not answer or answer == CLOSING:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def to(server: Server, tls: ssl.SSLContext | None = None, *, timeout_s: float = 5) -> AsyncIterator[Connections]:
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    host, port = listening.sockets[0].getsockname()
+    connections = Connections(f"{'https' if tls else 'http'}://{host}:{port}/base", timeout_s=timeout_s)
+    yield connections
+    connections.close()
+    listening.close()
+    await listening.wait_closed()
+
+
+async def test_an_answer_has_its_status_its_headers_and_its_body() -> None:
+    async with to(Server(ANSWER)) as connections:
+        assert await connections.ask(REQUEST) == Answer(201, {"x-ms-kind": "a", "content-length": "4"}, b"body")
+
+
+async def test_a_body_may_come_in_chunks() -> None:
+    async with to(Server(CHUNKED)) as connections:
+        assert (await connections.ask(REQUEST)).body == b"body"
+
+
+async def test_requests_one_after_the_other_share_a_connection() -> None:
+    server = Server(ANSWER, CHUNKED, ANSWER)
+    async with to(server) as connections:
+        statuses = [(await connections.ask(REQUEST)).status for _ in range(3)]
+    assert (statuses, server.connections) == ([201, 200, 201], 1)
+
+
+async def test_requests_at_the_same_time_have_connections_of_their_own() -> None:
+    server = Server(*[ANSWER] * 8)
+    async with to(server) as connections:
+        for _ in range(2):
+            await asyncio.gather(*(connections.ask(REQUEST) for _ in range(4)))
+    assert server.connections == 4
+
+
+async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
+    server = Server(CLOSING, ANSWER)
+    async with to(server) as connections:
+        await connections.ask(REQUEST)
+        assert (await connections.ask(REQUEST)).status == 201
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("answer", [b"", ANSWER[:-1], b"HTTP/1.1 200", b"SSH-2.0-OpenSSH_9.9\r\n"])
+async def test_what_is_no_whole_answer_is_an_error_and_the_next_request_is_not_touched_by_it(answer: bytes) -> None:
+    server = Server(answer, ANSWER)
+    async with to(server, timeout_s=0.2) as connections:
+        with pytest.raises(OSError):  # noqa: PT011 - each of its kinds
+            await connections.ask(REQUEST)
+        assert (await connections.ask(REQUEST)).body == b"body"
+
+
+async def test_a_server_that_says_nothing_is_given_up() -> None:
+    async with to(Server(), timeout_s=0.05) as connections:
+        with pytest.raises(TimeoutError):
+            await connections.ask(REQUEST)
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_another() -> None:
+    server = Server()
+    async with to(server) as connections:
+        abandoned = asyncio.create_task(connections.ask(REQUEST))
+        await server.waiting.wait()
+        abandoned.cancel()
+        await asyncio.wait({abandoned})
+        server.answers = [CHUNKED]
+        assert (await connections.ask(REQUEST)).status == 200
+    assert (server.requests, server.connections) == (2, 2)
+
+
+async def test_what_was_not_asked_for_closes_the_connection() -> None:
+    server = Server(ANSWER + CHUNKED, ANSWER)
+    async with to(server) as connections:
+        assert (await connections.ask(REQUEST)).status == 201
+        assert (await connections.ask(REQUEST)).status == 201
+
+
+async def test_a_server_that_is_not_there() -> None:
+    async with to(Server()) as connections:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        await connections.ask(REQUEST)
+
+
+class TestTls:
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> Path:
+        """Of 127.0.0.1, signed by itself, with its key in one file."""
+        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+        now = datetime.now(UTC)
+        signed = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        form = serialization.PrivateFormat.PKCS8
+        text = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+        path = tmp_path / "certificate.pem"
+        path.write_bytes(text + signed.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    @pytest.fixture
+    def tls(self, certificate: Path) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        return context
+
+    async def test_a_server_that_the_machine_trusts_is_spoken_to(
+        self, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        async with to(Server(ANSWER), tls) as connections:
+            assert (await connections.ask(REQUEST)).body == b"body"
+
+    async def test_a_server_that_it_does_not_trust_is_not(self, tls: ssl.SSLContext) -> None:
+        server = Server(ANSWER)
+        async with to(server, tls) as connections:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await connections.ask(REQUEST)
+        assert server.requests == 0
