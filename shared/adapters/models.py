@@ -107,9 +107,9 @@ class _HttpAnswer:
     async def receive(self, *, wait_s: float, gather_s: float = 0) -> bytes | None:
         import aiohttp
 
+        if gather_s:
+            self._gather(gather_s)
         try:
-            if gather_s:
-                await self._gather(gather_s)
             async with asyncio.timeout(wait_s):
                 return await self._response.content.readany()
         except TimeoutError:
@@ -117,8 +117,8 @@ class _HttpAnswer:
         except aiohttp.ClientError as error:
             raise self._cut() from error
 
-    async def _gather(self, gather_s: float) -> None:
-        """Leave what comes in the kernel, where it wakes nobody.
+    def _gather(self, gather_s: float) -> None:
+        """Leave what comes in the kernel for a while, where it wakes nobody.
 
         All streams of a process go on at the same moments, so that one waking serves them all.
         """
@@ -126,9 +126,10 @@ class _HttpAnswer:
         transport = None if connection is None else connection.transport
         if transport is None:  # all has come
             return
+        loop = asyncio.get_running_loop()
         transport.pause_reading()
-        await asyncio.sleep(gather_s - asyncio.get_running_loop().time() % gather_s)
-        transport.resume_reading()  # of a connection that was closed meanwhile it does nothing
+        # Of a connection that was closed meanwhile it does nothing.
+        loop.call_at((loop.time() // gather_s + 1) * gather_s, transport.resume_reading)
 
     def close(self) -> None:
         self._response.close()

@@ -96,6 +96,10 @@ class Lease:
             while not self._spent(units):
                 await self._take(units - self._held())
 
+    def holds(self, units: float) -> bool:
+        """Whether so many can be spent without asking the store."""
+        return self._held() >= units
+
     def give_back(self, units: float) -> None:
         """What was reserved and not used; negative for what was used beyond the reservation."""
         self._left += units

@@ -1,5 +1,6 @@
 """Who may use how much of which model in a minute, and what one call takes of it."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -147,12 +148,22 @@ class Limiter:
 
 
 async def _spend_all(leases: Sequence[tuple[Unit, Lease]], tokens: int) -> None:
-    """All of them, or none."""
+    """All of them, or none. Those that have run out ask the store at the same time."""
+    wanted = [(lease, 1 if unit == "requests" else tokens) for unit, lease in leases]
     with ExitStack() as undo:
-        for unit, lease in leases:
-            units = 1 if unit == "requests" else tokens
+
+        async def spend(lease: Lease, units: int) -> None:
             await lease.spend(units)
             undo.callback(lease.give_back, units)
+
+        empty = [(lease, units) for lease, units in wanted if not lease.holds(units)]
+        if empty:
+            outcomes = await asyncio.gather(*(spend(lease, units) for lease, units in empty), return_exceptions=True)
+            for refusal in filter(None, outcomes):
+                raise refusal
+        for lease, units in wanted:
+            if (lease, units) not in empty:
+                await spend(lease, units)
         undo.pop_all()
 
 

@@ -41,8 +41,6 @@ class StreamRelay:
                 passed = events if events is sse.PING else self._look(events, include_usage=include_usage)
                 if passed:
                     yield passed
-                if self._done:
-                    break
             status = 200
         except PlatformError as error:
             status = error.status
@@ -59,15 +57,15 @@ class StreamRelay:
         opened = opening.result().value
         yield opened.first
         silent_s = 0.0
-        while piece := await self._next(opened.answer, silent_s):
+        while not self._done:
+            piece = await self._next(opened.answer, silent_s)
             if piece is sse.PING:
                 silent_s += self._waits.ping_s
                 yield piece
                 continue
             silent_s = 0.0
-            if events := opened.cutter.feed(piece):
+            if events := opened.cutter.feed(piece) if piece else self._end():
                 yield events
-        yield self._end()
 
     async def _next(self, answer: UpstreamAnswer, silent_s: float) -> bytes:
         wait_s = min(self._waits.ping_s, self._waits.idle_s - silent_s)

@@ -33,6 +33,18 @@ class CountedRates:
 
 
 @dataclass
+class MeetingRates:
+    """The rates of memory, which answer only once so many are asked at the same time."""
+
+    rates: MemoryRates
+    meeting: asyncio.Barrier
+
+    async def take(self, scope: str, *, cost_s: float, burst_s: float) -> Taken:
+        async with asyncio.timeout(10), self.meeting:
+            return await self.rates.take(scope, cost_s=cost_s, burst_s=burst_s)
+
+
+@dataclass
 class World:
     clock: ManualClock = field(default_factory=ManualClock)
 
@@ -231,3 +243,21 @@ async def test_calls_at_the_same_time_share_one_lease(world: World) -> None:
     limiter = world.limiter(Limit(tokens=600_000))
     assert all(await asyncio.gather(*(admitted(limiter, 10) for _ in range(50))))
     assert world.rates.asked <= 2
+
+
+async def test_limits_whose_leases_have_run_out_ask_the_store_at_the_same_time(world: World) -> None:
+    rates = MeetingRates(MemoryRates(world.clock), asyncio.Barrier(4))
+    limits = [Limit(per="tenant", requests=600, tokens=6000), Limit(per="key", requests=600, tokens=6000)]
+    assert await admitted(Limiter(rates, world.clock, limits), 100)
+
+
+async def test_a_refusal_by_one_of_them_leaves_what_the_others_were_given_to_the_next_call(world: World) -> None:
+    limiter = world.limiter(Limit(requests=6000), Limit(per="key", tokens=6000))
+    await admitted(limiter, 5000)
+    world.clock.advance(LEASE_S + 1)
+    asked = world.rates.asked
+    assert not await admitted(limiter, 5000)
+    assert world.rates.asked == asked + 1, "tokens are known to be owed, requests were leased anew"
+    world.clock.advance(LEASE_S - 1)
+    assert not await admitted(limiter, 5000)
+    assert world.rates.asked == asked + 1
