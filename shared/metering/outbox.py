@@ -127,7 +127,8 @@ class Outbox:
 
 async def _receipt(write: Write) -> Receipt | None:
     """What the write ended with; None as well when it was cancelled or crashed, which is logged where it ended."""
-    await asyncio.wait({write})
+    if not write.done():
+        await asyncio.wait({write})
     return None if write.cancelled() or write.exception() is not None else write.result()
 
 
