@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
-BENCHMARKS := overhead cold_start local_host ingestion search retrieval_quality
+BENCHMARKS := overhead cold_start local_host ingestion edits search retrieval_quality
 # What waits for no clock but its own shares the cores; what watches servers and timers has the machine to itself.
 SHARED := tests/architecture tests/contracts tests/convergence tests/cosmos tests/unit
 TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(SHARED) && $(BIN)coverage run -m pytest $(addprefix --ignore=,$(SHARED))

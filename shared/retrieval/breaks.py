@@ -64,10 +64,10 @@ class Breaks:
         for place, strength in enumerate(self.strengths):
             yield (strength << _CHECKSUM_BITS) + self.seen(place, near)
 
-    def seen(self, place: int, characters: int) -> int:
-        """A checksum of so many characters behind a place."""
+    def seen(self, place: int, size: int) -> int:
+        """A checksum of so many bytes (UTF-8) behind a place: what edits of it change is as long in any script."""
         start = self.starts[place]
-        return crc32(self._text[start : start + characters].encode())
+        return crc32(self._text[start : start + size].encode()[:size])
 
     def tokens_without_margins(self, first: int, last: int) -> int | None:
         """The tokens, exactly, of the pieces from `first` to `last` without white space around them, as the sum of

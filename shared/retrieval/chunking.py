@@ -20,9 +20,9 @@ _SHORTEST = 4
 _SHORTEST_SECTION = 8
 """No piece has over a quarter of the tokens allowed. A cut leaves as many on both sides, an eighth before a heading."""
 
-_NEAR, _FAR = 24, 256
-"""Characters behind a place that choose between equally good ones. An edit among them changes the choice, so they are
-few; more of them count only where many places begin alike, as the lines of a log do."""
+_NEAR, *_FURTHER = 16, 32, 64, 256
+"""Bytes behind a place that choose between equally good ones. An edit among them changes the choice, so they are few;
+more of them count only where places begin alike, as the lines of a log do."""
 
 
 class _Tokenizer(Protocol):
@@ -113,13 +113,14 @@ class _Cutter:
             return None
         best, middle = max(ranks), nearest + len(ranks) // 2
         places = [place for place, rank in enumerate(ranks, nearest) if rank == best]
-        if len(places) > 1:
-            places = self._foremost(places)
+        for size in _FURTHER:
+            if len(places) > 1:
+                places = self._foremost(places, size)
         return next((place for place in places if place >= middle), places[0])
 
-    def _foremost(self, places: Sequence[int]) -> Sequence[int]:
+    def _foremost(self, places: Sequence[int], size: int) -> Sequence[int]:
         """Of those that begin alike, the ones that more of the text behind them chooses."""
-        seen = [self._breaks.seen(place, _FAR) for place in places]
+        seen = [self._breaks.seen(place, size) for place in places]
         foremost = max(seen)
         return [place for place, found in zip(places, seen, strict=True) if found == foremost]
 
