@@ -20,7 +20,14 @@ from shared.adapters.sqlite.connection import SqliteDatabase
 from shared.adapters.sqlite.records import SqliteRecords
 from shared.adapters.sqlite.transactions import rows
 from shared.adapters.sqlite.usage import SqliteUsageLedger
-from shared.errors import ConflictError, OverloadedError, PlatformError, PreconditionFailedError, RateLimitError
+from shared.errors import (
+    ConflictError,
+    NotFoundError,
+    OverloadedError,
+    PlatformError,
+    PreconditionFailedError,
+    RateLimitError,
+)
 from shared.ports.records import DocumentRecord, FileRecord
 from tests.contracts.stores import AT, DIMENSIONS, X, chunk, event, file_record
 
@@ -162,6 +169,39 @@ class TestThreads:
         assert len((await files.list("t")).items) == 2
 
 
+class TestLookingUp:
+    async def test_a_record_is_found_while_more_is_being_read_than_there_are_threads(
+        self, database: SqliteDatabase
+    ) -> None:
+        files = SqliteRecords(database, FileRecord)
+        stored = await files.create(file_record("f"))
+        assert await files.get("t", "f") == stored
+        held = threading.Event()
+        reads = [asyncio.create_task(database.read(lambda _: held.wait())) for _ in range(64)]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(60):
+                assert await files.get("t", "f") == stored
+        finally:
+            held.set()
+            await asyncio.gather(*reads)
+
+    async def test_a_record_is_found_as_it_was_while_another_process_writes(
+        self, path: Path, database: SqliteDatabase
+    ) -> None:
+        files = SqliteRecords(database, FileRecord)
+        stored = await files.create(file_record("f"))
+        assert await files.get("t", "f") == stored
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("DELETE FROM records")
+        assert await files.get("t", "f") == stored
+        other.execute("COMMIT")
+        with pytest.raises(NotFoundError):
+            await files.get("t", "f")
+        other.close()
+
+
 class TestWaiting:
     async def test_a_writer_that_waits_for_the_lock_does_not_hold_up_the_loop_that_frees_it(self, path: Path) -> None:
         database = SqliteDatabase(path, patience_s=2)
@@ -209,10 +249,11 @@ class TestTransactions:
             "f": after.result().etag,
         }
 
-    async def test_writes_that_wait_together_share_a_commit(self, database: SqliteDatabase) -> None:
+    async def test_writes_that_wait_together_share_a_commit(self, path: Path, database: SqliteDatabase) -> None:
         files = SqliteRecords(database, FileRecord)
         await files.create(file_record("f"))
-        before = await database.read(commits_seen)
+        watching = apsw.Connection(str(path))
+        before = commits_seen(watching)
         held = threading.Event()
         first = asyncio.create_task(database.write(lambda _: held.wait()))
         await asyncio.sleep(0)
@@ -220,7 +261,8 @@ class TestTransactions:
         await asyncio.sleep(0)
         held.set()
         await asyncio.gather(first, *others)
-        assert before < await database.read(commits_seen) < before + len(others)
+        assert before < commits_seen(watching) < before + len(others)
+        watching.close()
 
     async def test_a_cancelled_caller_leaves_the_store_whole(self, database: SqliteDatabase) -> None:
         files = SqliteRecords(database, FileRecord)

@@ -38,7 +38,7 @@ class SqliteAnswerCache:
 
     async def get(self, tenant: str, space: str, key: str) -> bytes | None:
         wanted = (tenant, space, key, self._now_s())
-        found = await self._database.read(lambda connection: rows(connection, _GET, wanted))
+        found = await self._database.look_up(lambda connection: rows(connection, _GET, wanted))
         return found[0][0] if found else None
 
     async def put(self, tenant: str, space: str, key: str, answer: bytes, *, ttl_s: int) -> None:

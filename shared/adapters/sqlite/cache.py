@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import apsw
 
 _VARIABLES = 500
+_FEW = 64
 _GET = "SELECT id, vector FROM cached_embeddings WHERE tenant = ? AND space = ? AND expires_s > ? AND id IN ({})"
 _PUT = """
 INSERT INTO cached_embeddings (tenant, space, id, expires_s, vector) VALUES (?, ?, ?, ?, ?)
@@ -50,7 +51,9 @@ class SqliteEmbeddingCache:
                 found |= {one: packed.numbers(raw) for one, raw in rows(connection, sql, (tenant, space, now_s, *some))}
             return found
 
-        return await self._database.read(work)
+        if len(ids) > _FEW:
+            return await self._database.read(work)
+        return await self._database.look_up(work)
 
     async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
         now_s = self._now_s()

@@ -98,9 +98,10 @@ class SqliteChunks:
         return await self._database.read(work)
 
     async def sweep(self, tenant: str, store_id: str, document_id: str) -> int:
-        return await self._database.write(
-            lambda connection: generations.sweep(connection, tenant, store_id, document_id)
-        )
+        place = tenant, store_id, document_id
+        if not await self._database.look_up(lambda connection: generations.dead(connection, *place)):
+            return 0
+        return await self._database.write(lambda connection: generations.sweep(connection, *place))
 
     async def unswept(self, tenant: str, store_id: str) -> Sequence[str]:
         return await self._database.read(lambda connection: generations.unswept(connection, tenant, store_id))

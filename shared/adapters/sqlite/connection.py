@@ -1,4 +1,4 @@
-"""One SQLite file: a single writer, readers that each see one snapshot, everything off the event loop."""
+"""One SQLite file: a single writer, and readers that each see one snapshot, off the event loop but for look-ups."""
 
 import asyncio
 import os
@@ -45,6 +45,18 @@ class SqliteDatabase:
         self._refuse_if_closed()
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
 
+    async def look_up[T](self, work: Callable[["apsw.Connection"], T]) -> T:
+        """As `read`, of one statement that finds little by a key: done here and now, which takes tens of microseconds.
+
+        To hand it to a thread, and to be woken up for its answer, takes ten times as much; and there it would queue
+        behind searches. Nobody holds up a reader that has its connection: who finds none goes the other way.
+        """
+        self._refuse_if_closed()
+        if (connection := self._spare()) is None:
+            return await self.read(work)
+        with translated(self.path), self._lent(connection):
+            return work(connection)
+
     async def write[T](self, work: Callable[["apsw.Connection"], T]) -> T:
         """Run `work` in a thread: all of it happens, or nothing when it raises. It may be run twice (see `Writer`)."""
         self._refuse_if_closed()
@@ -79,11 +91,19 @@ class SqliteDatabase:
     @contextmanager
     def _reader(self) -> Generator["apsw.Connection"]:
         self._refuse_if_closed()
-        # list.pop and list.append are atomic; a thread that finds the list empty opens one more.
+        with self._lent(self._spare(beside=1) or self._open()) as connection:
+            yield connection
+
+    def _spare(self, beside: int = 0) -> "apsw.Connection | None":
+        """One that nobody uses, if there are more than `beside`. Threads leave one to those who look something up."""
+        # list.pop and list.append are atomic.
         try:
-            connection = self._readers.pop()
+            return self._readers.pop() if len(self._readers) > beside else None
         except IndexError:
-            connection = self._open()
+            return None
+
+    @contextmanager
+    def _lent(self, connection: "apsw.Connection") -> Generator["apsw.Connection"]:
         try:
             yield connection
         finally:

@@ -60,7 +60,7 @@ class SqliteConversationItems:
 
     async def get(self, tenant: str, conversation_id: str, item_id: str) -> ConversationItem:
         wanted = (tenant, conversation_id, item_id)
-        for (body,) in await self._database.read(lambda connection: rows(connection, _GET, wanted)):
+        for (body,) in await self._database.look_up(lambda connection: rows(connection, _GET, wanted)):
             return ConversationItem(item_id, body)
         raise NotFoundError(f"No item {item_id!r}.")
 

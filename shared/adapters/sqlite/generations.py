@@ -72,12 +72,16 @@ def standing(
 
 
 def sweep(connection: "apsw.Connection", tenant: str, store_id: str, document_id: str) -> int:
-    document = find_document(connection, tenant, store_id, document_id)
-    dead = """
-        SELECT version FROM generations JOIN documents USING (doc)
-        WHERE doc = ? AND visible = 0 AND generation <= newest
+    return sum(_erase(connection, version) for (version,) in dead(connection, tenant, store_id, document_id))
+
+
+def dead(connection: "apsw.Connection", tenant: str, store_id: str, document_id: str) -> list[Row]:
+    """The versions that no search will see again."""
+    sql = """
+        SELECT version FROM partitions p JOIN documents d USING (pk) JOIN generations USING (doc)
+        WHERE tenant = ? AND store = ? AND d.id = ? AND visible = 0 AND generation <= newest
     """
-    return sum(_erase(connection, version) for (version,) in rows(connection, dead, (document,)))
+    return rows(connection, sql, (tenant, store_id, document_id))
 
 
 def unswept(connection: "apsw.Connection", tenant: str, store_id: str) -> list[str]:

@@ -22,7 +22,7 @@ class SqliteKeyIndex:
         self._database = database
 
     async def find(self, hmac: str) -> KeyPlace:
-        return await self._database.read(lambda connection: _find(connection, hmac))
+        return await self._database.look_up(lambda connection: _find(connection, hmac))
 
     async def put(self, hmac: str, place: KeyPlace) -> None:
         def work(connection: "apsw.Connection") -> KeyPlace:

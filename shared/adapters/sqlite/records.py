@@ -23,6 +23,8 @@ INSERT INTO records (tenant, kind, id, etag, body) VALUES (?, ?, ?, ?, ?) ON CON
 """
 _REPLACE = "UPDATE records SET etag = ?, body = ? WHERE tenant = ? AND kind = ? AND id = ? AND etag = ? RETURNING 1"
 _LIST = "SELECT etag, body FROM records WHERE {conditions} ORDER BY id {direction} LIMIT ?"
+_INDEXED = "file_id"
+"""Of which few records have the same."""
 
 
 class SqliteRecords[T: Record]:
@@ -34,7 +36,7 @@ class SqliteRecords[T: Record]:
         self._kind = self._codec.kind
 
     async def get(self, tenant: str, record_id: str) -> Stored[T]:
-        return await self._database.read(lambda connection: self._find(connection, tenant, record_id))
+        return await self._database.look_up(lambda connection: self._find(connection, tenant, record_id))
 
     async def create(self, value: T) -> Stored[T]:
         row = self._row(value)
@@ -74,7 +76,8 @@ class SqliteRecords[T: Record]:
         ascending = (order == "asc") != backwards
         low, high = (after, before) if order == "asc" else (before, after)
         sql, bindings = self._query(tenant, where or {}, low, high, ascending=ascending)
-        found = await self._database.read(lambda connection: rows(connection, sql, (*bindings, limit + 1)))
+        ask = self._database.look_up if _INDEXED in (where or {}) else self._database.read
+        found = await ask(lambda connection: rows(connection, sql, (*bindings, limit + 1)))
         items = [Stored(self._codec.decode(body.encode()), etag) for etag, body in found[:limit]]
         return Page(tuple(reversed(items) if backwards else items), has_more=len(found) > limit)
 

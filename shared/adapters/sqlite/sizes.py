@@ -21,7 +21,7 @@ class SqliteStoredBytes:
         self._database = database
 
     async def used(self, tenant: str) -> int:
-        return await self._database.read(lambda connection: _used(connection, tenant))
+        return await self._database.look_up(lambda connection: _used(connection, tenant))
 
 
 class SqliteSizedRecords[T: FileRecord | UploadPartRecord](SqliteRecords[T]):
