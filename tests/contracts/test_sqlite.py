@@ -346,7 +346,7 @@ class TestOpening:
 
 class TestFailures:
     async def test_a_writer_that_another_process_keeps_waiting_is_told_when_to_come_back(self, path: Path) -> None:
-        database = SqliteDatabase(path, patience_s=0.01)
+        database = SqliteDatabase(path, patience_s=0.5)
         files = SqliteRecords(database, FileRecord)
         await files.list("t")
         other = apsw.Connection(str(path))

@@ -61,18 +61,22 @@ class SqliteDatabase:
         """Run `work` in a thread: all of it happens, or nothing when it raises. It may be run twice (see `Writer`)."""
         self._refuse_if_closed()
         write = Write(work)
-        turn = asyncio.wrap_future(self._writer.put(write))
-        turn.add_done_callback(_retrieved)
-        done, _ = await asyncio.wait({turn}, timeout=self._patience_s)
-        if not done and self._writer.withdraw(write):
-            raise busy(self.path)
-        with translated(self.path):
-            return await turn
+        self._writer.put(write)
+        patience = write.loop.call_later(self._patience_s, self._lose_patience, write)
+        try:
+            with translated(self.path):
+                return await write.done
+        finally:
+            patience.cancel()
 
     async def close(self) -> None:
         self._closed = True
         self._reading.shutdown(wait=False)
         await asyncio.to_thread(self._close)
+
+    def _lose_patience(self, write: Write) -> None:
+        if self._writer.withdraw(write) and not write.done.done():
+            write.done.set_exception(busy(self.path))
 
     def _read[T](self, work: Callable[["apsw.Connection"], T]) -> T:
         with translated(self.path), self._reader() as connection, transaction(connection, "DEFERRED"):
@@ -157,9 +161,3 @@ def _load_vectors(connection: "apsw.Connection") -> None:
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
     connection.enable_load_extension(False)
-
-
-def _retrieved(turn: "asyncio.Future[object]") -> None:
-    """What became of a write whose caller was cancelled is of no interest to anybody."""
-    if not turn.cancelled():
-        turn.exception()
