@@ -1,17 +1,15 @@
-"""Model deployments over HTTP: one pooled aiohttp session for the process, bytes in and bytes out.
+"""Model deployments over HTTP: kept connections, bytes in and bytes out.
 
-A client library that parses every event costs a multiple of the CPU of passing its bytes on over a pooled session.
+A client library that parses every event costs a multiple of the CPU of passing its bytes on.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
+from shared.adapters.connections import Answer, Connections, request
 from shared.errors import OverloadedError, UpstreamError, UpstreamTimeoutError
 from shared.ports.models import Deployment, UpstreamAnswer
-
-if TYPE_CHECKING:
-    import aiohttp
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -22,45 +20,46 @@ class HttpModels:
     `authorize` gives the Authorization header of deployments of kind `azure` that have no key: the app's identity.
     """
 
-    def __init__(
-        self, session: "Callable[[], aiohttp.ClientSession]", authorize: Callable[[], Awaitable[str]] | None = None
-    ) -> None:
-        self._session = session
+    def __init__(self, authorize: Callable[[], Awaitable[str]] | None = None) -> None:
         self._authorize = authorize
+        self._origins: dict[str, Connections] = {}
 
     async def post(self, deployment: Deployment, path: str, body: bytes, *, deadline_s: float) -> UpstreamAnswer:
-        import aiohttp
-
-        url = f"{deployment.endpoint.rstrip('/')}/{path}"
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
         try:
             async with asyncio.timeout(deadline_s):
-                headers = await self._headers(deployment)
-                response = await self._session().post(
-                    url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-                )
-        except TimeoutError as error:  # ours, or aiohttp's for the connection
-            if isinstance(error, aiohttp.ServerTimeoutError):
-                raise _unreachable(deployment) from error
+                answer = await self._send("POST", deployment, path, body)
+        except TimeoutError as error:
             raise UpstreamTimeoutError(
                 f"Deployment {deployment.id!r} did not begin to answer within {deadline_s:g} s."
             ) from error
-        except aiohttp.ClientError as error:
+        except OSError as error:
             raise _unreachable(deployment) from error
-        return _HttpAnswer(response, deployment, deadline_s)
+        return _HttpAnswer(answer, deployment, deadline_s)
 
     async def probe(self, deployment: Deployment) -> None:
         """Raise OverloadedError when nobody answers at the deployment's endpoint. Spends no tokens."""
-        import aiohttp
-
-        url = f"{deployment.endpoint.rstrip('/')}/models"
-        timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
-        headers = await self._headers(deployment)
         try:
-            async with self._session().get(url, headers=headers, timeout=timeout) as response:
-                await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                answer = await self._send("GET", deployment, "models")
+        except OSError as error:
             raise _unreachable(deployment) from error
+        answer.close()
+
+    def close(self) -> None:
+        for connections in self._origins.values():
+            connections.close()
+
+    async def _send(self, method: str, deployment: Deployment, path: str, body: bytes = b"") -> Answer:
+        headers = await self._headers(deployment)
+        url = urlsplit(f"{deployment.endpoint.rstrip('/')}/{path}")
+        connections = self._connections(f"{url.scheme}://{url.netloc}")
+        target = quote(url.path, safe="/%:@!$&'()*+,;=~") + (f"?{url.query}" if url.query else "")
+        return await connections.send(request(method, target, {"host": connections.host, **headers}, body))
+
+    def _connections(self, origin: str) -> Connections:
+        if origin not in self._origins:
+            self._origins[origin] = Connections(origin, connect_s=CONNECT_TIMEOUT_S)
+        return self._origins[origin]
 
     async def _headers(self, deployment: Deployment) -> dict[str, str]:
         headers = {"content-type": "application/json"}
@@ -78,61 +77,43 @@ def _unreachable(deployment: Deployment) -> OverloadedError:
 
 
 class _HttpAnswer:
-    def __init__(self, response: "aiohttp.ClientResponse", deployment: Deployment, deadline_s: float) -> None:
-        self._response = response
+    def __init__(self, answer: Answer, deployment: Deployment, deadline_s: float) -> None:
+        self._answer = answer
         self._deployment = deployment
         self._deadline_s = deadline_s
 
     @property
     def status(self) -> int:
-        return self._response.status
+        return self._answer.status
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return {name.lower(): value for name, value in self._response.headers.items()}
+        return self._answer.headers
 
     async def read(self) -> bytes:
-        import aiohttp
-
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._response.read()
+                return await self._answer.read()
         except TimeoutError as error:
             raise UpstreamTimeoutError(
                 f"Deployment {self._deployment.id!r} did not finish its answer within {self._deadline_s:g} s."
             ) from error
-        except aiohttp.ClientError as error:
+        except OSError as error:
             raise self._cut() from error
 
     async def receive(self, *, wait_s: float, gather_s: float = 0) -> bytes | None:
-        import aiohttp
-
         if gather_s:
-            self._gather(gather_s)
+            self._answer.gather(gather_s)
         try:
             async with asyncio.timeout(wait_s):
-                return await self._response.content.readany()
+                return await self._answer.receive()
         except TimeoutError:
             return None
-        except aiohttp.ClientError as error:
+        except OSError as error:
             raise self._cut() from error
 
-    def _gather(self, gather_s: float) -> None:
-        """Leave what comes in the kernel for a while, where it wakes nobody.
-
-        All streams of a process go on at the same moments, so that one waking serves them all.
-        """
-        connection = self._response.connection
-        transport = None if connection is None else connection.transport
-        if transport is None:  # all has come
-            return
-        loop = asyncio.get_running_loop()
-        transport.pause_reading()
-        # Of a connection that was closed meanwhile it does nothing.
-        loop.call_at((loop.time() // gather_s + 1) * gather_s, transport.resume_reading)
-
     def close(self) -> None:
-        self._response.close()
+        self._answer.close()
 
     def _cut(self) -> UpstreamError:
         return UpstreamError(f"Deployment {self._deployment.id!r} broke off its answer.", code="upstream_cut")

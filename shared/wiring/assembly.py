@@ -73,7 +73,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         idle_s=settings.idle_s,
         gather_s=settings.gather_s,
     )
-    models = HttpModels(pool, identity.bearer(MODELS_SCOPE))
+    models = HttpModels(identity.bearer(MODELS_SCOPE))
     upstreams = Upstreams(models, meter, tokens, clock, waits)
     embedding = embedding_models(settings)
     stores = open_stores(settings.store, identity)
@@ -110,6 +110,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         await chat.drain()
         await meter.drain()
         await asyncio.gather(extractor.close(), blobs.close(), queues.close(), tenancy.close())
+        models.close()
         await asyncio.gather(pool.close(), identity.close())
         await stores.close()
 

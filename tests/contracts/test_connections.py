@@ -1,4 +1,4 @@
-"""Connections to a storage service, against servers that keep to HTTP and servers that do not."""
+"""Connections to models and storage, against servers that keep to HTTP and servers that do not."""
 
 import asyncio
 import ssl
@@ -13,11 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shared.adapters.storage.connections import Answer, Connections
+from shared.adapters.connections import Connections, Reply, request
 
-REQUEST = b"GET /it HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
+REQUEST = request("GET", "/it", {"host": "here"})
 ANSWER = b"HTTP/1.1 201 Created\r\nX-Ms-Kind: a\r\nContent-Length: 4\r\n\r\nbody"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nbody"
 CLOSING = ANSWER.replace(b"X-Ms-Kind: a", b"Connection: close")
 
 
@@ -40,7 +42,7 @@ class Server:
                     continue
                 answer = self.answers.pop(0)
                 writer.write(answer)
-                if not answer or answer == CLOSING:
+                if answer in (b"", CLOSING, UNTIL_CLOSED):
                     break
         except (asyncio.IncompleteReadError, ConnectionResetError):
             pass
@@ -48,11 +50,38 @@ class Server:
             writer.close()
 
 
+class Cutting(Server):
+    """Closes its connection after each answer, whatever it says of its length."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self.answers.pop(0))
+        writer.close()
+
+
+class Pieces(Server):
+    """Sends the head at once, and each piece of its one answer by itself once it is told to."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(*answers)
+        self.go = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % sum(map(len, self.answers)))
+        await self.go.wait()
+        for piece in self.answers:
+            writer.write(piece)
+            await writer.drain()
+        await reader.read()
+        writer.close()
+
+
 @asynccontextmanager
-async def to(server: Server, tls: ssl.SSLContext | None = None, *, timeout_s: float = 5) -> AsyncIterator[Connections]:
+async def to(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[Connections]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     host, port = listening.sockets[0].getsockname()
-    connections = Connections(f"{'https' if tls else 'http'}://{host}:{port}/base", timeout_s=timeout_s)
+    connections = Connections(f"{'https' if tls else 'http'}://{host}:{port}/base", connect_s=5)
     yield connections
     connections.close()
     listening.close()
@@ -61,7 +90,7 @@ async def to(server: Server, tls: ssl.SSLContext | None = None, *, timeout_s: fl
 
 async def test_an_answer_has_its_status_its_headers_and_its_body() -> None:
     async with to(Server(ANSWER)) as connections:
-        assert await connections.ask(REQUEST) == Answer(201, {"x-ms-kind": "a", "content-length": "4"}, b"body")
+        assert await connections.ask(REQUEST) == Reply(201, {"x-ms-kind": "a", "content-length": "4"}, b"body")
 
 
 async def test_a_body_may_come_in_chunks() -> None:
@@ -92,19 +121,78 @@ async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("answer", [b"", ANSWER[:-1], b"HTTP/1.1 200", b"SSH-2.0-OpenSSH_9.9\r\n"])
-async def test_what_is_no_whole_answer_is_an_error_and_the_next_request_is_not_touched_by_it(answer: bytes) -> None:
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+async def test_what_is_no_answer_is_an_error_and_the_next_request_is_not_touched_by_it(answer: bytes) -> None:
     server = Server(answer, ANSWER)
-    async with to(server, timeout_s=0.2) as connections:
-        with pytest.raises(OSError):  # noqa: PT011 - each of its kinds
+    async with to(server) as connections:
+        with pytest.raises(ConnectionError):
             await connections.ask(REQUEST)
         assert (await connections.ask(REQUEST)).body == b"body"
 
 
-async def test_a_server_that_says_nothing_is_given_up() -> None:
-    async with to(Server(), timeout_s=0.05) as connections:
-        with pytest.raises(TimeoutError):
+@pytest.mark.parametrize("answer", [ANSWER[:-1], CHUNKED[:-5], b"HTTP/1.1 200"])
+async def test_an_answer_that_is_cut_is_an_error(answer: bytes) -> None:
+    async with to(Cutting(answer)) as connections:
+        with pytest.raises(ConnectionResetError):
             await connections.ask(REQUEST)
+
+
+async def test_hints_before_the_answer_are_not_the_answer() -> None:
+    async with to(Server(EARLY + ANSWER, ANSWER)) as connections:
+        assert [(await connections.ask(REQUEST)).status for _ in range(2)] == [201, 201]
+
+
+async def test_an_answer_without_a_length_lasts_as_long_as_its_connection() -> None:
+    server = Server(UNTIL_CLOSED, ANSWER)
+    async with to(server) as connections:
+        assert (await connections.ask(REQUEST)).body == b"body"
+        assert (await connections.ask(REQUEST)).status == 201
+    assert server.connections == 2
+
+
+async def test_a_whole_answer_is_read_although_its_connection_serves_another_meanwhile() -> None:
+    server = Server(ANSWER, CHUNKED)
+    async with to(server) as connections:
+        first = await connections.send(REQUEST)
+        assert (await connections.ask(REQUEST)).body == b"body"
+        assert (await first.read(), first.status) == (b"body", 201)
+        first.close()
+    assert server.connections == 1
+
+
+async def test_a_sender_waits_while_nobody_reads() -> None:
+    size = 64 * 2**20
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), ANSWER)
+    async with to(server) as connections:
+        answer = await connections.send(REQUEST)
+        pieces = [await answer.receive()]
+        while piece := await answer.receive():
+            pieces.append(piece)
+        answer.close()
+        assert (sum(map(len, pieces)), max(map(len, pieces)) < 4 * 2**20) == (size, True)
+        assert (await connections.ask(REQUEST)).status == 201
+    assert server.connections == 1
+
+
+async def test_what_comes_while_it_gathers_comes_as_one() -> None:
+    server = Pieces(b"one ", b"two ", b"three")
+    async with to(server) as connections:
+        answer = await connections.send(REQUEST)
+        answer.gather(1e9)
+        server.go.set()
+        reading = asyncio.create_task(answer.receive())
+        done, _ = await asyncio.wait({reading}, timeout=0.1)
+        assert not done
+        reading.cancel()
+        await asyncio.wait({reading})
+        answer.gather(0.01)
+        assert await answer.read() == b"one two three"
+        answer.close()
+
+
+async def test_a_line_break_in_a_header_is_refused() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        request("GET", "/", {"authorization": "Bearer key\r\nx: y"})
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_another() -> None:

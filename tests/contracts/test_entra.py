@@ -68,44 +68,41 @@ async def faults() -> AsyncIterator[FaultServer]:
         yield server
 
 
-async def shown(deployment: Deployment, faults: FaultServer, http: aiohttp.ClientSession, identity: Identity) -> dict:
+async def shown(deployment: Deployment, faults: FaultServer, identity: Identity) -> dict:
     """Which headers a call and a probe show; they show the same."""
-    models = HttpModels(lambda: http, identity.bearer(MODELS_SCOPE))
+    models = HttpModels(identity.bearer(MODELS_SCOPE))
     faults.script(Fault(200), Fault(200))
     (await models.post(deployment, "chat/completions", b"{}", deadline_s=5)).close()
     await models.probe(deployment)
+    models.close()
     of = [{name: request.headers.get(name) for name in ("Authorization", "api-key")} for request in faults.requests]
     assert of[0] == of[1]
     return of[0]
 
 
 class TestModels:
-    async def test_an_azure_deployment_without_a_key_is_shown_a_token(
-        self, faults: FaultServer, http: aiohttp.ClientSession
-    ) -> None:
+    async def test_an_azure_deployment_without_a_key_is_shown_a_token(self, faults: FaultServer) -> None:
         directory = Directory(3600)
-        headers = await shown(Deployment("d", faults.url, "azure", "m"), faults, http, Identity(credential=directory))
+        headers = await shown(Deployment("d", faults.url, "azure", "m"), faults, Identity(credential=directory))
         assert headers == {"Authorization": "Bearer token-1", "api-key": None}
         assert directory.asked == [(MODELS_SCOPE,)]
 
-    async def test_a_key_goes_before_the_identity(self, faults: FaultServer, http: aiohttp.ClientSession) -> None:
+    async def test_a_key_goes_before_the_identity(self, faults: FaultServer) -> None:
         directory = Directory()
         deployment = Deployment("d", faults.url, "azure", "m", api_key="k")
-        headers = await shown(deployment, faults, http, Identity(credential=directory))
+        headers = await shown(deployment, faults, Identity(credential=directory))
         assert headers == {"Authorization": None, "api-key": "k"}
         assert directory.asked == []
 
-    async def test_the_identity_is_shown_to_nobody_but_azure(
-        self, faults: FaultServer, http: aiohttp.ClientSession
-    ) -> None:
+    async def test_the_identity_is_shown_to_nobody_but_azure(self, faults: FaultServer) -> None:
         directory = Directory()
-        headers = await shown(Deployment("d", faults.url, "openai", "m"), faults, http, Identity(credential=directory))
+        headers = await shown(Deployment("d", faults.url, "openai", "m"), faults, Identity(credential=directory))
         assert headers == {"Authorization": None, "api-key": None}
         assert directory.asked == []
 
-    async def test_a_deployment_is_overloaded_while_no_token_can_be_had(self, http: aiohttp.ClientSession) -> None:
+    async def test_a_deployment_is_overloaded_while_no_token_can_be_had(self) -> None:
         identity = Identity(credential=Directory(None))
-        models = HttpModels(lambda: http, identity.bearer(MODELS_SCOPE))
+        models = HttpModels(identity.bearer(MODELS_SCOPE))
         with pytest.raises(OverloadedError, match="No token"):
             await models.post(Deployment("d", "https://x", "azure", "m"), "responses", b"", deadline_s=5)
 

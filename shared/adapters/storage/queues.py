@@ -9,12 +9,11 @@ import base64
 import math
 import re
 import secrets
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from shared.adapters.connections import Connections, Reply, request
 from shared.adapters.storage.auth import Request, StorageAccount, authorizer
-from shared.adapters.storage.connections import Answer, Connections
 from shared.errors import CapacityError, InvalidRequestError, NotFoundError, PlatformError, TooLargeError
 from shared.ports.queues import QueueName, Receipt
 
@@ -48,31 +47,31 @@ class StorageQueues:
         backoff_s: float = 0.2,
     ) -> None:
         parts = urlsplit(account.queue_url)
-        self._host, self._base = parts.netloc, parts.path
-        self._connections = Connections(account.queue_url, timeout_s=_TIMEOUT_S)
+        self._base = parts.path
+        self._connections = Connections(account.queue_url, connect_s=_TIMEOUT_S)
         self._auth = authorizer(account, credential)
         self._backoff_s = backoff_s
 
     async def put(self, queue: QueueName, body: bytes, *, delay_s: float = 0) -> Receipt:
         query = (("messagettl", str(TTL_S)), ("visibilitytimeout", _whole(delay_s)))
-        request = self._message("POST", f"/{queue}/messages", query, body)
-        answer = await self._send(request)
-        if _code(answer) == "QueueNotFound":
+        message = self._message("POST", f"/{queue}/messages", query, body)
+        reply = await self._send(message)
+        if _code(reply) == "QueueNotFound":
             await self._create(queue)
-            answer = await self._send(request)
-        if answer.status != 201:
-            raise _refusal(queue, answer)
-        return _receipt(answer.body)
+            reply = await self._send(message)
+        if reply.status != 201:
+            raise _refusal(queue, reply)
+        return _receipt(reply.body)
 
     async def update(self, queue: QueueName, receipt: Receipt, body: bytes, *, delay_s: float = 0) -> Receipt:
         query = (("popreceipt", quote(receipt.pop_receipt, safe="")), ("visibilitytimeout", _whole(delay_s)))
         path = f"/{queue}/messages/{quote(receipt.message_id, safe='')}"
-        answer = await self._send(self._message("PUT", path, query, body))
-        if _code(answer) in _GONE:
+        reply = await self._send(self._message("PUT", path, query, body))
+        if _code(reply) in _GONE:
             raise NotFoundError(f"Message {receipt.message_id!r} of queue {queue!r} is gone or was taken.")
-        if answer.status != 204:
-            raise _refusal(queue, answer)
-        return Receipt(receipt.message_id, answer.headers["x-ms-popreceipt"])
+        if reply.status != 204:
+            raise _refusal(queue, reply)
+        return Receipt(receipt.message_id, reply.headers["x-ms-popreceipt"])
 
     async def close(self) -> None:
         self._connections.close()
@@ -86,35 +85,31 @@ class StorageQueues:
         return Request(method, self._base + path, query, text)
 
     async def _create(self, queue: QueueName) -> None:
-        answer = await self._send(Request("PUT", f"{self._base}/{queue}"))
-        if answer.status >= 400 and _code(answer) != "QueueAlreadyExists":
-            raise _refusal(queue, answer)
+        reply = await self._send(Request("PUT", f"{self._base}/{queue}"))
+        if reply.status >= 400 and _code(reply) != "QueueAlreadyExists":
+            raise _refusal(queue, reply)
 
-    async def _send(self, request: Request) -> Answer:
+    async def _send(self, message: Request) -> Reply:
         """Ask until there is an answer that waiting would not change, or raise the last CapacityError."""
         for attempt in range(_ATTEMPTS - 1):
             try:
-                return await self._attempt(request)
+                return await self._attempt(message)
             except CapacityError:
                 await asyncio.sleep(_jitter.uniform(0, self._backoff_s * 2**attempt))
-        return await self._attempt(request)
+        return await self._attempt(message)
 
-    async def _attempt(self, request: Request) -> Answer:
-        head = _head(request, {"Host": self._host, **await self._auth.headers(request)})
+    async def _attempt(self, message: Request) -> Reply:
+        query = "&".join(f"{name}={value}" for name, value in message.query)
+        target = f"{message.path}?{query}" if query else message.path
+        headers = {"host": self._connections.host, **await self._auth.headers(message)}
         try:
-            answer = await self._connections.ask(head + request.body)
+            async with asyncio.timeout(_TIMEOUT_S):
+                reply = await self._connections.ask(request(message.method, target, headers, message.body))
         except OSError as error:
             raise CapacityError(f"Queue storage cannot be reached: {error!r}.", retry_after_s=5) from error
-        if answer.status in _TRANSIENT:
-            raise _busy(answer)
-        return answer
-
-
-def _head(request: Request, headers: Mapping[str, str]) -> bytes:
-    query = "&".join(f"{name}={value}" for name, value in request.query)
-    lines = [f"{request.method} {request.path}{'?' + query if query else ''} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""]).encode()
+        if reply.status in _TRANSIENT:
+            raise _busy(reply)
+        return reply
 
 
 def _whole(delay_s: float) -> str:
@@ -124,20 +119,20 @@ def _whole(delay_s: float) -> str:
     return str(math.ceil(delay_s))
 
 
-def _busy(answer: Answer) -> CapacityError:
-    said = answer.headers.get("retry-after", "")
+def _busy(reply: Reply) -> CapacityError:
+    said = reply.headers.get("retry-after", "")
     wait_s = float(said) if said.isdigit() else 1.0
-    return CapacityError(f"Queue storage is busy: {answer.status} {_code(answer)}.", retry_after_s=wait_s)
+    return CapacityError(f"Queue storage is busy: {reply.status} {_code(reply)}.", retry_after_s=wait_s)
 
 
-def _refusal(queue: QueueName, answer: Answer) -> PlatformError:
-    if _code(answer) in ("QueueBeingDeleted", "QueueNotFound"):
+def _refusal(queue: QueueName, reply: Reply) -> PlatformError:
+    if _code(reply) in ("QueueBeingDeleted", "QueueNotFound"):
         return CapacityError(f"Queue {queue!r} is being deleted.", retry_after_s=30)
-    return PlatformError(f"Queue storage refused {queue!r}: {answer.status} {_code(answer)}.")
+    return PlatformError(f"Queue storage refused {queue!r}: {reply.status} {_code(reply)}.")
 
 
-def _code(answer: Answer) -> str:
-    return answer.headers.get("x-ms-error-code", "")
+def _code(reply: Reply) -> str:
+    return reply.headers.get("x-ms-error-code", "")
 
 
 def _receipt(body: bytes) -> Receipt:

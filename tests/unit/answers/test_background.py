@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.http import HttpPool
 from shared.adapters.memory.conversations import MemoryConversationItems
 from shared.adapters.memory.records import MemoryRecords
+from shared.adapters.models import HttpModels
 from shared.answers.conversations import Conversations
 from shared.answers.responses.attached import AttachedFiles
 from shared.answers.responses.background import BackgroundResponses
@@ -74,10 +74,10 @@ class Office:
 
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
-    pool = HttpPool()
+    models = HttpModels()
     async with ScriptedUpstream() as upstream:
-        yield Office(Bench(upstream, pool, RememberingMeter()))
-        await pool.close()
+        yield Office(Bench(upstream, models, RememberingMeter()))
+        models.close()
 
 
 async def test_a_message_that_comes_twice_makes_one_answer(office: Office) -> None:

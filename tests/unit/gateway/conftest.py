@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from shared.adapters.http import HttpPool
 from shared.adapters.memory.cache import MemoryAnswerCache
 from shared.adapters.memory.rates import MemoryRates
 from shared.adapters.memory.records import MemoryRecords
@@ -93,22 +92,22 @@ class Bench:
     """Everything a gateway test needs. `waits` may be tightened before the first call."""
 
     upstream: ScriptedUpstream
-    pool: HttpPool
+    models: HttpModels
     meter: RememberingMeter
     waits: Waits = field(default_factory=lambda: Waits(deadline_s=5, first_event_s=2, ping_s=1, idle_s=2, gather_s=0))
     context_tokens: int = 1000
 
     def _parts(self) -> tuple[Catalogue, Dispatcher, Upstreams]:
         chat = Deployment("local", self.upstream.endpoint, "openai", "chat")
-        models = {
+        catalogue = {
             "gpt": Model("gpt", "chat", (chat,), self.context_tokens),
             "embed": Model("embed", "embedding", (replace(chat, model="embedding"),), 512, 384),
             "gone": Model("gone", "chat", (replace(chat, endpoint="http://127.0.0.1:9/v1"),), 1000),
         }
         clock = SystemClock()
         router = Router(clock, deadline_s=self.waits.deadline_s, ttft_s=self.waits.ttft_s)
-        upstreams = Upstreams(HttpModels(self.pool), self.meter, WordCounter(), clock, self.waits)
-        return Catalogue(models), Dispatcher(router, *unrestricted(clock)), upstreams
+        upstreams = Upstreams(self.models, self.meter, WordCounter(), clock, self.waits)
+        return Catalogue(catalogue), Dispatcher(router, *unrestricted(clock)), upstreams
 
     @property
     def catalogue(self) -> Catalogue:
@@ -144,10 +143,10 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    pool = HttpPool()
+    models = HttpModels()
     async with ScriptedUpstream() as upstream:
-        yield Bench(upstream, pool, RememberingMeter())
-        await pool.close()
+        yield Bench(upstream, models, RememberingMeter())
+        models.close()
 
 
 def call(text: str = "Hello there", *, model: str = "gpt", include_usage: bool = False, **extra: object) -> ChatCall:

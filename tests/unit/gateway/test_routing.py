@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.adapters.models import HttpModels
 from shared.adapters.system import SystemClock
 from shared.errors import OverloadedError, RateLimitError, UpstreamError, UpstreamRefusalError
 from shared.gateway.attempts import Upstreams
@@ -56,7 +55,7 @@ def pair_of(
     catalogue = Catalogue({"gpt": Model("gpt", "chat", (first, second), 1000)})
     clock, waits = SystemClock(), replace(bench.waits, ttft_s=ttft_s)
     router = Router(clock, deadline_s=waits.deadline_s, ttft_s=ttft_s, breaker=breaker, retries=retries)
-    upstreams = Upstreams(HttpModels(bench.pool), bench.meter, WordCounter(), clock, waits)
+    upstreams = Upstreams(bench.models, bench.meter, WordCounter(), clock, waits)
     return Pair(bench, ChatGateway(catalogue, Dispatcher(router, *unrestricted(clock)), upstreams), bench.meter)
 
 
