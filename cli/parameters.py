@@ -54,9 +54,10 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     return requests(tokens(command))
 
 
-def changes(**named: Limit | None) -> Json:
+def changes(**named: Limit | bool | None) -> Json:
     """The body that changes what was given and leaves the rest. Raise click.UsageError when nothing was."""
-    body: Json = {name: given.value for name, given in named.items() if given is not None}
+    given = {name: value for name, value in named.items() if value is not None}
+    body: Json = {name: value.value if isinstance(value, Limit) else value for name, value in given.items()}
     if not body:
         raise click.UsageError("Say what is to change; --help lists the options.")
     return body

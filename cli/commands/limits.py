@@ -11,6 +11,9 @@ _COLUMNS = (
     Column("Requests/min", lambda policy: _number(policy["max_requests_per_1_minute"]), right=True),
     Column("Tokens/min", lambda policy: _number(policy["max_tokens_per_1_minute"]), right=True),
     Column("Budget a month", lambda policy: _dollars(policy["monthly_budget_usd"]), right=True),
+    field("Bytes stored", "used_storage_bytes", right=True),
+    Column("At most", lambda policy: _number(policy["max_storage_bytes"]), right=True),
+    Column("Semantic cache", lambda policy: "on" if policy["semantic_cache"] else "off"),
 )
 
 
@@ -35,16 +38,37 @@ def show_limits(api: Api, *, tenant: str, as_json: bool) -> None:
 @click.argument("tenant")
 @limit_options
 @click.option("--monthly-budget", "budget", type=limit, metavar="N|none", help="US dollars in a calendar month (UTC).")
+@click.option("--storage", type=limit, metavar="BYTES|none", help="What files, documents and chunks may take.")
+@click.option(
+    "--semantic-cache/--no-semantic-cache",
+    "semantic",
+    default=None,
+    help="Whether a question that means the same may get the same answer (docs/cache.md).",
+)
 @json_option
 @click.pass_obj
 def set_limits(
-    api: Api, *, tenant: str, requests: Limit | None, tokens: Limit | None, budget: Limit | None, as_json: bool
+    api: Api,
+    *,
+    tenant: str,
+    requests: Limit | None,
+    tokens: Limit | None,
+    budget: Limit | None,
+    storage: Limit | None,
+    semantic: bool | None,
+    as_json: bool,
 ) -> None:
     """Change them; what is not named stays.
 
     Needs the scope `operator`.
     """
-    body = changes(max_requests_per_1_minute=requests, max_tokens_per_1_minute=tokens, monthly_budget_usd=budget)
+    body = changes(
+        max_requests_per_1_minute=requests,
+        max_tokens_per_1_minute=tokens,
+        monthly_budget_usd=budget,
+        max_storage_bytes=storage,
+        semantic_cache=semantic,
+    )
     show([api.post(_path(tenant), body)], _COLUMNS, as_json=as_json)
 
 

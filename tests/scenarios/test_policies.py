@@ -84,8 +84,11 @@ async def test_a_tenants_own_rate_holds_for_all_its_keys(deck: Deck, tenant: str
 
 async def test_an_operator_sets_them_from_the_terminal(deck: Deck, tenant: str) -> None:
     env = {"FLIGHTDECK_URL": deck.url, "FLIGHTDECK_API_KEY": FIRST}
-    wanted = ("--monthly-budget", "250.5", "--tokens-per-minute", "300000")
-    assert (await run("limits", "set", tenant, *wanted, env=env)).lines == [[tenant, "none", "300000", "$250.50"]]
+    limits = ("--monthly-budget", "250.5", "--tokens-per-minute", "300000", "--storage", "1000000")
+    wanted = await run("limits", "set", tenant, *limits, "--semantic-cache", env=env)
+    assert wanted.lines == [[tenant, "none", "300000", "$250.50", "0", "1000000", "on"]]
+    changed = await run("limits", "set", tenant, "--storage", "none", "--no-semantic-cache", env=env)
+    assert changed.lines == [[tenant, "none", "300000", "$250.50", "0", "none", "off"]]
 
 
 async def test_an_administrator_sees_the_policy_and_cannot_change_it(deck: Deck, tenant: str) -> None:
