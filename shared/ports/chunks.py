@@ -7,6 +7,10 @@ from typing import Protocol
 from shared.ports.filters import Filter
 from shared.ports.records import Attribute
 
+STRIDE = 1_000_000
+"""Ordinals grow by one within a part of a document, and begin with a multiple of this in each: no part needs to know
+another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shared.ports.chunks import Chunk
+from shared.ports.chunks import STRIDE, Chunk
 
 _K = 60
+
+_WHITE_SPACE = 8
+"""Characters between the passages of two parts: passages leave out what is white, and are longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,12 @@ def merged(hits: Sequence[Hit]) -> list[Passage]:
 
 def _adjacent(one: Chunk, other: Chunk) -> bool:
     same = (one.store_id, one.document_id, one.generation) == (other.store_id, other.document_id, other.generation)
-    return same and other.ordinal == one.ordinal + 1
+    return same and (other.ordinal == one.ordinal + 1 or _across_parts(one, other))
+
+
+def _across_parts(one: Chunk, other: Chunk) -> bool:
+    """The first of a part, and so near behind another that no passage lies between."""
+    return other.ordinal % STRIDE == 0 and 0 <= other.char_start - one.char_end <= _WHITE_SPACE
 
 
 def _passage(hit: Hit) -> Passage:

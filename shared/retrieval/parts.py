@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import DocumentError, PlatformError, PoisonMessageError, PreconditionFailedError
-from shared.ports.chunks import Chunks
+from shared.ports.chunks import STRIDE, Chunks
 from shared.ports.clock import Clock
 from shared.ports.erasure import Erasures
 from shared.ports.records import DocumentRecord, FanOut, LastError, Records, document_id
@@ -25,9 +25,6 @@ from shared.tracing import names, spans
 from shared.wire.messages import DocumentPartMessage, ParkedMessage, parse_document_part
 
 log = logging.getLogger(__name__)
-
-STRIDE = 1_000_000
-"""Ordinals grow by one within a part, and begin with a multiple of this in each: no part needs to know another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from shared.adapters.cosmos.chunks import CosmosChunks
 from shared.adapters.memory.chunks import MemoryChunks
 from shared.adapters.sqlite.chunks import SqliteChunks
 from shared.adapters.sqlite.connection import SqliteDatabase
-from shared.ports.chunks import Candidates, Chunk, Chunks
+from shared.ports.chunks import STRIDE, Candidates, Chunk, Chunks
+from shared.retrieval.fusion import Hit, merged
 from tests.contracts.stores import DIMENSIONS, X, Y, Z, chunk
 from tests.cosmos.worlds import SOME_STORES
 
@@ -390,6 +391,13 @@ class TestHostileText:
         assert await matching(chunks, "words " + "filler " * 50_000) == {"c"}
         assert await matching(chunks, " ".join(f"w{number}" for number in range(20_000))) == set()
         assert await matching(chunks, "語" * 20_000) == set()
+
+    async def test_neighbours_in_two_parts_of_a_document_are_known_as_such(self, chunks: Chunks) -> None:
+        last = chunk("a", "ends here", ordinal=41)
+        await publish(chunks, last, chunk("b", "goes on here", ordinal=STRIDE, char_start=10, char_end=22))
+        found = await search(chunks, "here")
+        (passage,) = merged([Hit(one, score, None) for one, score in found.by_text])
+        assert (passage.text, passage.chunk_ids) == ("ends here goes on here", ("a", "b"))
 
     async def test_any_character_may_be_written_and_asked_for(self, chunks: Chunks) -> None:
         everything = [chr(code) for code in range(0x3100) if not 0xD800 <= code < 0xE000]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.ports.chunks import Candidates, Chunk
+from shared.ports.chunks import STRIDE, Candidates, Chunk
 from shared.retrieval.fusion import Hit, RankedList, fused_scores, merged
 from shared.retrieval.words import content_words, coverage
 
@@ -60,6 +60,22 @@ def test_neighbours_are_joined_without_what_they_share(second: Chunk, text: str)
 )
 def test_only_neighbours_of_one_generation_of_one_document_are_joined(other: Chunk) -> None:
     assert [passage.score for passage in merged([Hit(CHUNK, 0.5, None), Hit(other, 0.9, None)])] == [0.9, 0.5]
+
+
+@pytest.mark.parametrize(("gap", "between"), [(0, ""), (1, " "), (2, "\n\n"), (5, "\n\n")])
+def test_the_last_of_a_part_and_the_first_of_the_next_are_joined(gap: int, between: str) -> None:
+    last = replace(CHUNK, ordinal=3 * STRIDE + 41)
+    first = at(4 * STRIDE, CHUNK.char_end + gap, "three")
+    (passage,) = merged([Hit(first, 0.9, None), Hit(last, 0.5, None)])
+    assert passage.text == f"one two{between}three"
+    assert (passage.char_start, passage.char_end) == (0, first.char_end)
+
+
+@pytest.mark.parametrize(
+    "other", [at(STRIDE, 60, "x"), at(STRIDE, 3, "x"), at(STRIDE + 1, 8, "x"), at(STRIDE, 8, "x", generation=2)]
+)
+def test_what_other_text_or_another_version_lies_between_is_not_joined(other: Chunk) -> None:
+    assert len(merged([Hit(CHUNK, 0.5, None), Hit(other, 0.9, None)])) == 2
 
 
 def test_content_words_are_what_a_question_is_about() -> None:

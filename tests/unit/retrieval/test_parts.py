@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from shared.errors import OverloadedError, PlatformError, RateLimitError, UpstreamError
-from shared.ports.chunks import Chunk
+from shared.ports.chunks import STRIDE, Chunk
 from shared.ports.records import LastError
-from shared.retrieval.parts import STRIDE
 from shared.wire.messages import BlobMessage, ParkedMessage, parse_document_part
 from shared.wire.vector_stores import AttachBody, VectorStoreBody
 from tests.unit.retrieval.test_embedding import LimitedEmbedder
@@ -76,6 +75,15 @@ async def test_parts_make_the_document_that_one_run_would() -> None:
     assert (document.generation, document.chunks, document.tokens) == (1, 20, 100)
     assert {"download", "extract", "embed", "write"} <= set(document.timings_ms)
     await assert_as_in_one_run(world, big())
+
+
+async def test_a_search_finds_neighbours_of_two_parts_as_one_passage() -> None:
+    world, _ = await planned(big())
+    await world.settle()
+    store_id = (await world.only_document()).store_id
+    (passage,) = await world.services.searcher.search(CALLER, [store_id], "shared words", limit=20)
+    assert passage.text == big()
+    assert (passage.char_start, passage.char_end, len(passage.chunk_ids)) == (0, len(big()), 20)
 
 
 async def test_the_record_tells_how_far_the_parts_are() -> None:
