@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from cli.api import Api
-from cli.commands import chat, doctor, documents, keys, limits, stores, upload, usage
+from cli.commands import chat, doctor, documents, keys, limits, reindex, stores, upload, usage
 from cli.connection import KEY, URL, Connection
 from cli.failures import CommandError
 
@@ -27,6 +27,7 @@ _COMMANDS = (
     documents.documents,
     keys.keys,
     limits.limits,
+    reindex.reindex,
     usage.usage,
     usage.costs,
 )

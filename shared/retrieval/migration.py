@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from shared.errors import CapacityError, PlatformError, PreconditionFailedError
+from shared.errors import CapacityError, NotFoundError, PlatformError, PreconditionFailedError
 from shared.ports.chunks import Chunks
 from shared.ports.clock import Clock
-from shared.ports.records import CursorRecord, DocumentRecord, Records, Stored
+from shared.ports.records import SYSTEM, CursorRecord, DocumentRecord, Records, Stored
 from shared.retrieval.first_sight import ensure
 from shared.retrieval.indexes import Index, LiveIndex
 from shared.retrieval.tenants import Tenants
@@ -40,6 +40,16 @@ class Progress:
 
 
 _progress = TypeAdapter(Progress)
+
+
+async def progress_towards(cursors: Records[CursorRecord], target: str) -> Progress | None:
+    """None before the first run towards that index."""
+    try:
+        stored = await cursors.get(SYSTEM, _CURSOR)
+    except NotFoundError:
+        return None
+    progress = _progress.validate_json(stored.value.position)
+    return progress if progress.target == target else None
 
 
 @dataclass(frozen=True, slots=True)

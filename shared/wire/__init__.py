@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.wire import claims as claims
     from shared.wire import completions as completions
     from shared.wire import conversations as conversations
+    from shared.wire import embedding_models as embedding_models
     from shared.wire import embeddings as embeddings
     from shared.wire import erasure as erasure
     from shared.wire import exports as exports

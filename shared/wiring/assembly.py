@@ -142,6 +142,7 @@ def assemble(environ: Mapping[str, str] | None = None) -> Platform:
         parts=retrieval.parts,
         rounds=retrieval.rounds,
         migration=indexes.migration,
+        embedding_change=indexes.change,
         usage=UsageReports(stores.ledger, clock),
         costs=CostReports(stores.ledger, clock),
         recorder=UsageRecorder(stores.ledger, blobs, Tenants(stores.tenants), tenancy.erasures),

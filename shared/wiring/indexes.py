@@ -7,6 +7,7 @@ from shared.ports.clock import Clock
 from shared.ports.embedding_model import EmbeddingModel
 from shared.ports.models import Embedder
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
+from shared.retrieval.embedding_change import EmbeddingChange
 from shared.retrieval.indexes import Index, LiveIndex, LiveSearch, WrittenChunks
 from shared.retrieval.languages import languages_of
 from shared.retrieval.lifetimes import Lifetimes
@@ -27,6 +28,7 @@ class Indexes:
     passages: PassageEmbedder
     search: LiveSearch
     migration: Migration | None
+    change: EmbeddingChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,10 @@ def open_indexes(
             overlap_s=settings.migration_overlap_s,
         )
     )
-    return Indexes(WrittenChunks(live, first.chunks, target), first.embedder, LiveSearch(live, searchers), migration)
+    following = target and target.embedder.space
+    change = EmbeddingChange(live, stores.cursors, first.embedder.space, following, settings.migration_overlap_s)
+    written = WrittenChunks(live, first.chunks, target)
+    return Indexes(written, first.embedder, LiveSearch(live, searchers), migration, change)
 
 
 def _index(name: str, model: ModelSettings, stores: Stores, embedder: Callable[[str], Embedder]) -> Index:

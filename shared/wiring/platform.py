@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.metering.reports import UsageReports
     from shared.ports.queues import Queues
     from shared.retrieval.attachments import Attachments
+    from shared.retrieval.embedding_change import EmbeddingChange
     from shared.retrieval.file_batches import FileBatches
     from shared.retrieval.files import Files
     from shared.retrieval.indexing import Indexer
@@ -76,6 +77,7 @@ class Platform:
     parts: "PartIndexer"
     rounds: "Rounds"
     migration: "Migration | None"
+    embedding_change: "EmbeddingChange"
     usage: "UsageReports"
     costs: "CostReports"
     recorder: "UsageRecorder"

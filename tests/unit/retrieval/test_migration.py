@@ -29,6 +29,7 @@ from shared.ports.records import (
 )
 from shared.ports.usage import Source
 from shared.retrieval.embedding import EmbeddingSpace, PassageEmbedder
+from shared.retrieval.embedding_change import EmbeddingChange
 from shared.retrieval.indexes import Index, LiveIndex, LiveSearch, WrittenChunks
 from shared.retrieval.lifetimes import Lifetimes
 from shared.retrieval.migration import Migration
@@ -209,6 +210,27 @@ async def test_the_next_index_answers_once_everything_is_in_it_and_no_search_mis
     assert answers
     assert all(answer == list("abcde") for answer in answers)
     assert [len(await place.new.list(TENANT, "s", f"s:{name}")) for name in "abcde"] == [2] * 5
+
+
+async def test_how_the_change_stands_is_told_from_before_the_first_run_until_the_next_index_answers(
+    place: Place,
+) -> None:
+    live = place.process(OLD, NEW).live
+    change = EmbeddingChange(live, place.cursors, OLD, NEW, overlap_s=900)
+    alone = EmbeddingChange(place.process(OLD).live, place.cursors, OLD, None, overlap_s=900)
+    assert [(await one.standing()).status for one in (alone, change)] == ["unchanged", "waiting"]
+    began = int(place.clock.now().timestamp())
+    await place.migration(page=2, budget_s=0).run()
+    carrying = await change.standing()
+    assert (carrying.status, carrying.model, carrying.next_model) == ("carrying", "old", "new")
+    assert (carrying.carried_documents, carrying.began_at, carrying.switches_after) == (5, began, began + 900)
+    elsewhere = EmbeddingChange(live, place.cursors, OLD, EmbeddingSpace("third", 6), overlap_s=900)
+    assert (await elsewhere.standing()).status == "waiting"
+    await place.migrate()
+    place.clock.advance(10)
+    switched = await change.standing()
+    assert (switched.status, switched.model, switched.dimensions) == ("switched", "new", 6)
+    assert switched.carried_documents == 5
 
 
 async def test_killed_at_every_step_it_ends_the_same_and_embeds_nothing_twice(place: Place) -> None:
