@@ -161,9 +161,13 @@ async def test_a_whole_answer_is_read_although_its_connection_serves_another_mea
 
 
 async def test_a_sender_waits_while_nobody_reads() -> None:
-    size = 64 * 2**20
+    await held_back()
+
+
+async def held_back(tls: ssl.SSLContext | None = None) -> None:
+    size = 16 * 2**20
     server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), ANSWER)
-    async with to(server) as connections:
+    async with to(server, tls) as connections:
         answer = await connections.send(REQUEST)
         pieces = [await answer.receive()]
         while piece := await answer.receive():
@@ -175,8 +179,12 @@ async def test_a_sender_waits_while_nobody_reads() -> None:
 
 
 async def test_what_comes_while_it_gathers_comes_as_one() -> None:
+    await gathered()
+
+
+async def gathered(tls: ssl.SSLContext | None = None) -> None:
     server = Pieces(b"one ", b"two ", b"three")
-    async with to(server) as connections:
+    async with to(server, tls) as connections:
         answer = await connections.send(REQUEST)
         answer.gather(1e9)
         server.go.set()
@@ -223,6 +231,10 @@ async def test_a_server_that_is_not_there() -> None:
 
 class TestTls:
     @pytest.fixture
+    def trusted(self, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    @pytest.fixture
     def certificate(self, tmp_path: Path) -> Path:
         """Of 127.0.0.1, signed by itself, with its key in one file."""
         key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
@@ -246,12 +258,20 @@ class TestTls:
         context.load_cert_chain(certificate)
         return context
 
-    async def test_a_server_that_the_machine_trusts_is_spoken_to(
-        self, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        async with to(Server(ANSWER), tls) as connections:
-            assert (await connections.ask(REQUEST)).body == b"body"
+    @pytest.mark.usefixtures("trusted")
+    async def test_a_server_that_the_machine_trusts_is_spoken_to(self, tls: ssl.SSLContext) -> None:
+        server = Server(ANSWER, CHUNKED)
+        async with to(server, tls) as connections:
+            assert [(await connections.ask(REQUEST)).body for _ in range(2)] == [b"body"] * 2
+        assert server.connections == 1
+
+    @pytest.mark.usefixtures("trusted")
+    async def test_what_comes_while_it_gathers_comes_as_one(self, tls: ssl.SSLContext) -> None:
+        await gathered(tls)
+
+    @pytest.mark.usefixtures("trusted")
+    async def test_a_sender_waits_while_nobody_reads(self, tls: ssl.SSLContext) -> None:
+        await held_back(tls)
 
     async def test_a_server_that_it_does_not_trust_is_not(self, tls: ssl.SSLContext) -> None:
         server = Server(ANSWER)

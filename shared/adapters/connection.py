@@ -1,0 +1,179 @@
+"""One HTTP/1.1 connection, and an answer as it comes over it. llhttp parses (httptools), asyncio does the rest."""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+_MOST_BYTES = 2**20
+"""What may wait to be read before the sender has to."""
+
+
+class Answer:
+    """An answer as it comes; one reader at a time. Names of `headers` are in lower case."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._connection = connection
+        self._pieces: list[bytes] = []
+        self._waiting_bytes = 0
+        self._ended = False
+        self._error: OSError | None = None
+        self._changed: asyncio.Future[None] | None = None
+
+    async def begun(self) -> None:
+        while not self.status and not self._error:
+            await self._change()
+        if self._error is not None:
+            raise self._error
+
+    async def receive(self) -> bytes:
+        """What has come since, at least a byte; b"" at the end. Raise OSError when it is cut."""
+        while not self._pieces and not self._ended:
+            if self._error is not None:
+                raise self._error
+            await self._change()
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        if self._waiting_bytes > _MOST_BYTES and not self._ended:
+            self._connection.socket.resume_reading()
+        self._waiting_bytes = 0
+        return piece
+
+    async def read(self) -> bytes:
+        """All that is left of it."""
+        pieces: list[bytes] = []
+        while piece := await self.receive():
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def gather(self, gather_s: float) -> None:
+        """Leave what comes in the kernel for up to so many seconds, where it wakes nobody.
+
+        All answers of a process go on at the same moments, so that one waking serves them all.
+        """
+        if self._ended or self._error is not None:
+            return
+        loop, socket = asyncio.get_running_loop(), self._connection.socket
+        socket.pause_reading()
+        # Of a connection that was closed meanwhile it does nothing.
+        loop.call_at((loop.time() // gather_s + 1) * gather_s, socket.resume_reading)
+
+    def close(self) -> None:
+        """Before its end this closes the connection: what is still to come would be taken for the next answer."""
+        if not self._ended:
+            self._connection.close()
+
+    async def _change(self) -> None:
+        self._changed = asyncio.get_running_loop().create_future()
+        await self._changed
+
+    def tell(self) -> None:
+        """Wake the reader."""
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes > _MOST_BYTES:
+            self._connection.socket.pause_reading()
+
+    def end(self, error: OSError | None = None) -> None:
+        self._ended = self._ended or error is None
+        self._error = error
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time. The names of the callbacks are asyncio's and httptools'.
+
+    `socket` is what reads from the kernel. Under TLS it is not the transport that is written to: to pause that one
+    would leave the process to wake up for each record.
+    """
+
+    socket: asyncio.Transport
+    _transport: asyncio.Transport
+
+    def __init__(self, kept: "list[Connection]") -> None:
+        import httptools
+
+        self.open = True
+        self.used_at = 0.0
+        self._kept = kept
+        self._parser = httptools.HttpResponseParser(self)
+        self._refused = httptools.HttpParserError
+        self._answer: Answer | None = None
+        self._headers: dict[str, str] = {}
+
+    def send(self, request: bytes) -> Answer:
+        self._answer = Answer(self)
+        self._transport.write(request)
+        return self._answer
+
+    def close(self) -> None:
+        self.open = False
+        self._transport.abort()
+
+    async def secure(self, context: "SSLContext", name: str) -> None:
+        """Raise OSError for a server that cannot prove to have this name."""
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(self.socket, self, context, server_hostname=name)
+        self._transport = cast("asyncio.Transport", secured)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.socket = self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open = False
+        if self._answer is not None:
+            cut = exc if isinstance(exc, OSError) else ConnectionResetError("closed before the answer was complete")
+            self._answer.end(None if exc is None and self._ends_with_connection() else cut)
+            self._answer.tell()
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        try:
+            self._parser.feed_data(data)
+        except self._refused as error:
+            if answer is not None:
+                answer.end(ConnectionError(f"not an answer: {error}"))
+            self.close()
+        if answer is not None:
+            answer.tell()
+
+    def on_message_begin(self) -> None:
+        if self._answer is None:
+            self.close()  # nobody asked: a server that says why it closes
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self._answer is not None and status >= 200:
+            self._answer.status, self._answer.headers = status, self._headers
+        self._headers = {}
+
+    def on_body(self, body: bytes) -> None:
+        if self._answer is not None:
+            self._answer.add(body)
+
+    def on_message_complete(self) -> None:
+        answer = self._answer
+        if answer is None or not answer.status:  # what is below 200 says that there is more to come
+            return
+        self._answer = None
+        answer.end()
+        self.used_at = monotonic()
+        if self.open and self._parser.should_keep_alive():
+            self._kept.append(self)
+        else:
+            self.close()
+
+    def _ends_with_connection(self) -> bool:
+        """Whether the answer says nothing of its length (RFC 9112, 6.3): then it is as long as it lasts."""
+        headers = self._answer.headers if self._answer is not None and self._answer.status else None
+        return headers is not None and "content-length" not in headers and "transfer-encoding" not in headers
