@@ -7,8 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote, urlsplit
 
-from shared.adapters.connection import Answer
-from shared.adapters.connections import Connections, request
+from shared.adapters.connections import Answer, Connections, request
 from shared.errors import OverloadedError, UpstreamError, UpstreamTimeoutError
 from shared.ports.models import Deployment, UpstreamAnswer
 

@@ -1,9 +1,4 @@
-"""HTTP/1.1 over connections that are kept alive: what the calls of the hot path need, and no more.
-
-A chat completion is one call to a model and two writes to a queue. Over aiohttp each takes more than twice the
-processor time: what a process runs once in a few milliseconds it runs from cold caches, so that the length of the way
-counts (docs/benchmarks.md).
-"""
+"""The connections to one origin, and requests as they go on the wire."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.adapters.connection import Answer, Connection
+from shared.adapters.connections.connection import Answer, Connection
 
 if TYPE_CHECKING:
     from ssl import SSLContext
