@@ -22,20 +22,21 @@ from local.azurite import Azurite, AzuriteConfig
 
 _TRIED = """What was tried, by the processor time of the worker that had it and the one that had not in the same run:
 
-- connections of our own over llhttp instead of aiohttp's client (`shared/adapters/connections`): for the two writes to
-  the queue a fifth of a plain request, for the call to the model a tenth. What runs once in a few milliseconds runs from
-  cold caches: a write alone takes 0.2 ms in a tight loop and took 0.8 ms here. In.
-- to let words gather for 0 / 50 / 100 ms: 1.55 / 1.14 / 0.80 times the bare relay for one stream, 1.57 / 1.14 / 1.00 for
-  32; 300 ms gain nothing over 100 at 32 streams. The socket is paused meanwhile, under TLS too, so that what comes wakes
-  nobody, and all streams of a process go on at the same moments. In, at 100 ms (`FLIGHTDECK_GATHER_S`).
-- to let a timer resume the socket instead of the task that waits for it: one step through all layers a piece instead of
-  two. In.
+- connections of our own over llhttp instead of aiohttp's client (`shared/adapters/connections`): for the two writes
+  to the queue a fifth of a plain request, for the call to the model a tenth. What runs once in a few milliseconds
+  runs from cold caches: a write alone takes 0.2 ms in a tight loop and took 0.8 ms here. In.
+- to let words gather for 0 / 50 / 100 ms: 1.55 / 1.14 / 0.80 times the bare relay for one stream, 1.57 / 1.14 /
+  1.00 for 32; 300 ms gain nothing over 100 at 32 streams. The socket is paused meanwhile, under TLS too, so that
+  what comes wakes nobody, and all streams of a process go on at the same moments. In, at 100 ms
+  (`FLIGHTDECK_GATHER_S`).
+- to let a timer resume the socket instead of the task that waits for it: one step through all layers a piece
+  instead of two. In.
 - limits whose leases have run out ask the store at the same time, not one after the other: in.
 - to look into events that say something new only, also where several come as one: in.
-- a timer for a stream instead of one for each wait (4.5 us a piece), a plainer search for events that matter (1 us of
-  3): out, a piece that wakes a waiting process takes 90 us and more.
-- what is left of a slow stream is not all ours: the inner server (uvicorn) wakes up ten times a second by itself, 0.25 ms
-  each time, which is 3 ms of a stream of 64 tokens."""
+- a timer for a stream instead of one for each wait (4.5 us a piece), a plainer search for events that matter (1 us
+  of 3): out, a piece that wakes a waiting process takes 90 us and more.
+- what is left of a slow stream is not all ours: the inner server (uvicorn) wakes up ten times a second by itself,
+  0.25 ms each time, which is 3 ms of a stream of 64 tokens."""
 
 _PROFILED = (SCENARIOS[1], SCENARIOS[3])
 _PROFILE_S = 10
