@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import apsw
 
 
+_NUMBERS = """
+SELECT p.pk, d.doc, g.version FROM partitions p
+LEFT JOIN documents d ON d.pk = p.pk AND d.id = ?3 LEFT JOIN generations g ON g.doc = d.doc AND g.generation = ?4
+WHERE p.tenant = ?1 AND p.store = ?2
+"""
 _TABLES = ("vectors", "chunks", "acl_principals", "acls", "attributes", "generations", "documents", "partitions")
 
 
@@ -22,6 +27,7 @@ class Place:
     """Where the chunks of one generation of one document go."""
 
     partition: int
+    document: int
     version: int
 
 
@@ -38,24 +44,20 @@ def find_document(connection: "apsw.Connection", tenant: str, store_id: str, doc
 
 def claim(connection: "apsw.Connection", tenant: str, store_id: str, document_id: str, generation: int) -> Place:
     """The place of a generation, made hidden if it is new."""
-    partition, document = _document(connection, tenant, store_id, document_id)
-    connection.execute(
-        "INSERT INTO generations (pk, doc, generation) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (partition, document, generation),
-    )
-    sql = "SELECT version FROM generations WHERE doc = ? AND generation = ?"
-    ((version,),) = rows(connection, sql, (document, generation))
-    return Place(partition, version)
+    partition, document, version = _numbers(connection, tenant, store_id, document_id, generation)
+    if version is None:
+        sql = "INSERT INTO generations (pk, doc, generation) VALUES (?, ?, ?) RETURNING version"
+        ((version,),) = rows(connection, sql, (partition, document, generation))
+    return Place(partition, document, version)
 
 
 def publish(connection: "apsw.Connection", *, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
-    claim(connection, tenant, store_id, document_id, generation)
-    _, document = _document(connection, tenant, store_id, document_id)
-    return _advance(connection, document, generation) and _show(connection, document, generation)
+    place = claim(connection, tenant, store_id, document_id, generation)
+    return _advance(connection, place.document, generation) and _show(connection, place.document, generation)
 
 
 def retire(connection: "apsw.Connection", *, tenant: str, store_id: str, document_id: str, generation: int) -> bool:
-    _, document = _document(connection, tenant, store_id, document_id)
+    _, document, _ = _numbers(connection, tenant, store_id, document_id, generation)
     return _advance(connection, document, generation) and _show(connection, document, None)
 
 
@@ -115,16 +117,19 @@ def _erase(connection: "apsw.Connection", version: int) -> int:
     return len(chunks)
 
 
-def _document(connection: "apsw.Connection", tenant: str, store_id: str, document_id: str) -> tuple[int, int]:
-    """The numbers of a partition and a document, given out on first sight."""
-    connection.execute(
-        "INSERT INTO partitions (tenant, store) VALUES (?, ?) ON CONFLICT DO NOTHING", (tenant, store_id)
-    )
-    partition = find_partition(connection, tenant, store_id)
-    connection.execute("INSERT INTO documents (pk, id) VALUES (?, ?) ON CONFLICT DO NOTHING", (partition, document_id))
-    sql = "SELECT pk, doc FROM documents WHERE pk = ? AND id = ?"
-    ((partition, document),) = rows(connection, sql, (partition, document_id))
-    return partition, document
+def _numbers(
+    connection: "apsw.Connection", tenant: str, store_id: str, document_id: str, generation: int
+) -> tuple[int, int, int | None]:
+    """Of a partition and a document, given out on first sight, and of the generation, if it has one."""
+    found = rows(connection, _NUMBERS, (tenant, store_id, document_id, generation))
+    partition, document, version = found[0] if found else (None, None, None)
+    if partition is None:
+        sql = "INSERT INTO partitions (tenant, store) VALUES (?, ?) RETURNING pk"
+        ((partition,),) = rows(connection, sql, (tenant, store_id))
+    if document is None:
+        sql = "INSERT INTO documents (pk, id) VALUES (?, ?) RETURNING doc"
+        ((document,),) = rows(connection, sql, (partition, document_id))
+    return partition, document, version
 
 
 def _advance(connection: "apsw.Connection", document: int, generation: int) -> bool:
