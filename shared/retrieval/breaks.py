@@ -79,7 +79,13 @@ class Breaks:
         tail = self._text[starts[last - 1] : starts[last]].rstrip()
         if not head or not tail:
             return None
-        return self._count(head) + self.tokens[last - 1] - self.tokens[first + 1] + self._count(tail)
+        within = self.tokens[last - 1] - self.tokens[first + 1]
+        return self._counted(first, head) + within + self._counted(last - 1, tail)
+
+    def _counted(self, piece: int, text: str) -> int:
+        """The tokens of what is left of a piece."""
+        whole = len(text) == self.starts[piece + 1] - self.starts[piece]
+        return self.tokens[piece + 1] - self.tokens[piece] if whole else self._count(text)
 
     def _add_section(self, start: int, end: int, strength: int) -> None:
         """No worse place than behind a heading."""

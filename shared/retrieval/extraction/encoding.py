@@ -69,7 +69,16 @@ def unit_bytes(encoding: str) -> int:
 def clean(text: str) -> str:
     """One kind of newline, and none of the characters that a database or a tokenizer cannot take."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNCLEAN.sub(lambda found: "" if found[0] == "\0" else "\ufffd", text)
+    return text if _is_clean(text) else _UNCLEAN.sub(lambda found: "" if found[0] == "\0" else "\ufffd", text)
+
+
+def _is_clean(text: str) -> bool:
+    """Faster than to look for each of them: half a surrogate pair cannot be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _marked(data: bytes) -> str | None:
