@@ -1,6 +1,5 @@
 """Embeddings in a table of their own. What has expired is deleted by later writes, some at a time."""
 
-from array import array
 from collections.abc import Mapping, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -57,7 +56,7 @@ class SqliteEmbeddingCache:
 
     async def put(self, tenant: str, space: str, vectors: Mapping[str, Vector], *, ttl_s: int) -> None:
         now_s = self._now_s()
-        kept = [(tenant, space, one, now_s + ttl_s, array("f", vector).tobytes()) for one, vector in vectors.items()]
+        kept = [(tenant, space, one, now_s + ttl_s, packed.in_32_bits(vector)) for one, vector in vectors.items()]
 
         def work(connection: "apsw.Connection") -> None:
             connection.executemany(_PUT, kept)
