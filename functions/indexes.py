@@ -13,5 +13,5 @@ bp = func.Blueprint()
 @bp.route("v1/organization/embedding_model", methods=["GET"])
 @endpoint(scope="operator")
 async def retrieve_embedding_model(call: Call[NoBody]) -> wire.embedding_models.EmbeddingModelObject:
-    """And how far a change of it is."""
+    """Which model's vectors answer searches, and how far a change to the next is."""
     return await call.platform.embedding_change.standing()

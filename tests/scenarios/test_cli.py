@@ -161,6 +161,11 @@ async def test_a_tenants_limits_are_shown_and_only_operators_set_them(deck: Deck
     assert (refused.code, "operator" in refused.err) == (1, True)
 
 
+async def test_how_a_change_of_the_embedding_model_stands_is_for_operators(deck: Deck) -> None:
+    refused = await cli(deck, "reindex")
+    assert (refused.code, refused.out, "operator" in refused.err) == (1, "", True)
+
+
 async def test_what_the_server_refuses_is_said_in_its_words(deck: Deck) -> None:
     refused = await cli(deck, "keys", "list", holder="acme")
     assert (refused.code, refused.out) == (1, "")
