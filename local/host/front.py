@@ -22,6 +22,9 @@ BLOB_WEBHOOK = "/runtime/webhooks/blobs"
 _STATUS = "/admin/host/status"
 _LINGER_S = 2.0
 _BACKLOG = 1024
+_TURNS_TO_TAKE_UP = 2
+"""Of the event loop: in one asyncio makes a transport of what it accepted, in the next it says so."""
+
 
 type Answer = Callable[[Request], Awaitable[bool]]
 
@@ -87,13 +90,13 @@ class Front:
 class _Client(Stream):
     """A client's connection: the work on it ends as soon as the client is gone."""
 
-    def __init__(self, serve: Callable[[Stream], Awaitable[None]]) -> None:
+    def __init__(self, begin: Callable[[Stream], asyncio.Task[None]]) -> None:
         super().__init__()
-        self._serve = serve
+        self._begin = begin
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._work = asyncio.ensure_future(self._serve(self))
+        self._work = self._begin(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -115,7 +118,7 @@ class _Server:
         """Listen. Raises PortTakenError."""
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(lambda: _Client(self._serve), "127.0.0.1", port, backlog=_BACKLOG)
+            self._listener = await loop.create_server(lambda: _Client(self._begin), "127.0.0.1", port, backlog=_BACKLOG)
         except OSError as error:
             raise PortTakenError(f"Port {port} of 127.0.0.1 is taken: {error.strerror}.") from error
 
@@ -123,7 +126,7 @@ class _Server:
         """Take no new request; let those that run end within the grace time, then break them off."""
         self._stopping = True
         if self._listener is not None:
-            self._listener.close()
+            await self._take_no_more(self._listener)
         for task in self._open - self._busy:
             task.cancel()
         if self._busy:
@@ -132,10 +135,24 @@ class _Server:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
+    async def _take_no_more(self, listener: asyncio.Server) -> None:
+        """Close the listener, once a client that is just being taken up is one of ours: asyncio would lose it."""
+        for listening in listener.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(_TURNS_TO_TAKE_UP):
+            await asyncio.sleep(0)
+        listener.close()
+
+    def _begin(self, stream: Stream) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._serve(stream))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda _: stream.close())  # also of a task that was cancelled before it began
+        return task
+
     async def _serve(self, stream: Stream) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine always runs in a task
-        self._open.add(task)
         try:
             while await self._one(task, stream) and not self._stopping:
                 pass
@@ -146,9 +163,6 @@ class _Server:
             await _linger(stream)
         except ConnectionError:
             stream.abort()
-        finally:
-            self._open.discard(task)
-            stream.close()
 
     async def _one(self, task: asyncio.Task[None], stream: Stream) -> bool:
         head = await read_head(stream)
