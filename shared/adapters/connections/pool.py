@@ -46,12 +46,13 @@ class Connections:
     async def send(self, request: bytes) -> Answer:
         """Send a request, whole, and return its answer once that begins. Close the answer in every case."""
         connection = self._reuse() or await self._connect()
-        answer = connection.send(request)
+        answer, begun = connection.send(request), False
         try:
             await answer.begun()
-        except BaseException:
-            answer.close()
-            raise
+            begun = True
+        finally:
+            if not begun:
+                answer.close()
         return answer
 
     async def ask(self, request: bytes) -> "Reply":
