@@ -178,6 +178,18 @@ async def held_back(tls: ssl.SSLContext | None = None) -> None:
     assert server.connections == 1
 
 
+async def test_a_connection_whose_answer_ended_while_it_was_held_back_serves_the_next() -> None:
+    size = 2**20 + 2**16
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), ANSWER)
+    async with to(server) as connections, asyncio.timeout(10):
+        answer = await connections.send(REQUEST)
+        while not answer.ended:
+            await asyncio.sleep(0)
+        assert len(await answer.read()) == size
+        assert (await connections.ask(REQUEST)).status == 201
+    assert server.connections == 1
+
+
 async def test_what_comes_while_it_gathers_comes_as_one() -> None:
     await gathered()
 

@@ -20,7 +20,7 @@ class Answer:
         self._connection = connection
         self._pieces: list[bytes] = []
         self._waiting_bytes = 0
-        self._ended = False
+        self.ended = False
         self._error: OSError | None = None
         self._changed: asyncio.Future[None] | None = None
 
@@ -32,13 +32,13 @@ class Answer:
 
     async def receive(self) -> bytes:
         """What has come since, at least a byte; b"" at the end. Raise OSError when it is cut."""
-        while not self._pieces and not self._ended:
+        while not self._pieces and not self.ended:
             if self._error is not None:
                 raise self._error
             await self._change()
         piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
-        if self._waiting_bytes > _MOST_BYTES and not self._ended:
+        if self._waiting_bytes > _MOST_BYTES and not self.ended:
             self._connection.socket.resume_reading()
         self._waiting_bytes = 0
         return piece
@@ -55,7 +55,7 @@ class Answer:
 
         All answers of a process go on at the same moments, so that one waking serves them all.
         """
-        if self._ended or self._error is not None:
+        if self.ended or self._error is not None:
             return
         loop, socket = asyncio.get_running_loop(), self._connection.socket
         socket.pause_reading()
@@ -64,7 +64,7 @@ class Answer:
 
     def close(self) -> None:
         """Before its end this closes the connection: what is still to come would be taken for the next answer."""
-        if not self._ended:
+        if not self.ended:
             self._connection.close()
 
     async def _change(self) -> None:
@@ -83,7 +83,7 @@ class Answer:
             self._connection.socket.pause_reading()
 
     def end(self, error: OSError | None = None) -> None:
-        self._ended = self._ended or error is None
+        self.ended = self.ended or error is None
         self._error = error
 
 
@@ -169,6 +169,7 @@ class Connection(asyncio.Protocol):
         answer.end()
         self.used_at = monotonic()
         if self.open and self._parser.should_keep_alive():
+            self.socket.resume_reading()  # the end may have come with what was too much to be held
             self._kept.append(self)
         else:
             self.close()
