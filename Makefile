@@ -13,11 +13,12 @@ MODELS := $(or $(LOCAL_MODELS_DIR),.local/models)
 BENCHMARKS := overhead cold_start local_host ingestion edits search retrieval_quality
 # What waits for no clock but its own shares the cores; what watches servers and timers has the machine to itself.
 SHARED := tests/architecture tests/contracts tests/convergence tests/cosmos tests/unit
-TEST_ALL = $(BIN)coverage run -m pytest --numprocesses 2 $(SHARED) && $(BIN)coverage run -m pytest $(addprefix --ignore=,$(SHARED))
+PYTEST = $(BIN)python -m pytest
+TEST_ALL = $(PYTEST) --numprocesses 2 $(SHARED) && $(PYTEST) $(addprefix --ignore=,$(SHARED))
 INFRA := $(if $(wildcard infra/check.py),"python infra/check.py")
 EXPORT := export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header --format requirements-txt
 
-.PHONY: run cli test soak fuzz conformance host-parity check bench services lock package clean setup
+.PHONY: run cli test coverage soak fuzz conformance host-parity check bench services lock package clean setup
 
 run: setup $(MODELS)/.ready ## everything, on 127.0.0.1:7071
 	@$(BIN)python -m local $(ARGS)
@@ -29,8 +30,12 @@ cli: .venv/.ready ## the command line: make cli ARGS="doctor"
 	@$(BIN)python -m cli $(ARGS)
 
 test: setup $(MODELS)/.ready ## every test that needs no cloud
+	$(if $(ARGS),$(PYTEST) $(ARGS),$(TEST_ALL))
+
+coverage: PYTEST = $(BIN)coverage run -m pytest
+coverage: setup $(MODELS)/.ready ## the same tests at half the speed, and which lines and branches they reach
 	@$(BIN)coverage erase
-	$(if $(ARGS),$(BIN)coverage run -m pytest $(ARGS),$(TEST_ALL))
+	$(if $(ARGS),$(PYTEST) $(ARGS),$(TEST_ALL))
 	@$(BIN)coverage combine --quiet
 	$(BIN)coverage report
 
