@@ -39,7 +39,7 @@ class Builder:
         document = claim.document
         spans.note({names.TENANT: document.tenant, names.STORE: document.store_id, names.DOCUMENT: document.id})
         timings = Timings(self.clock)
-        with scratch() as path:
+        with scratch(blob.size_bytes) as path:
             with timings.stage("download"):
                 content_hash = await self.content.fetch(claim.document, path)
             try:

@@ -1,6 +1,5 @@
 """Blobs in a dictionary, whole."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from io import BytesIO
 from itertools import count
@@ -34,7 +33,7 @@ class MemoryBlobs:
         content_type: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> BlobProperties:
-        content = await asyncio.to_thread(source.read)
+        content = source.read()
         etag = f'"0x{next(self._etags):X}"'
         written = BlobProperties(etag, len(content), content_type or _DEFAULT_TYPE, dict(metadata or {}))
         self._blobs[container, name] = written, content
@@ -46,7 +45,7 @@ class MemoryBlobs:
         found, content = self._find(container, name)
         if if_match.strip('"') != found.etag.strip('"'):
             raise PreconditionFailedError(f"Blob {name!r} in {container!r} has changed.")
-        await asyncio.to_thread(target.write_bytes, content[slice(*byte_range)] if byte_range else content)
+        _write(target, content[slice(*byte_range)] if byte_range else content)
 
     async def read(
         self, container: str, name: str, *, byte_range: tuple[int, int] | None = None
@@ -85,3 +84,7 @@ class MemoryBlobs:
         if (container, name) not in self._blobs:
             raise NotFoundError(f"No blob {name!r} in {container!r}.")
         return self._blobs[container, name]
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.write_bytes(content)

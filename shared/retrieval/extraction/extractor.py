@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from shared.errors import DocumentError, OverloadedError
@@ -25,7 +25,13 @@ class Extractor:
         self._turn = asyncio.Semaphore(1)
         self._next = asyncio.Semaphore(1)
         self._child: ChildProcess | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._closed = False
+
+    def prepare(self) -> None:
+        """Start a child for the next document, unless there is one. A failure is told to who comes with a document."""
+        if self._child is None and not self._closed and not self._turn.locked():
+            self._preparing = asyncio.create_task(self._prepare())
 
     async def extract(self, path: Path, filename: str, part: Part | None = None, cut: Cut | None = None) -> Extracted:
         """The passages of the file at `path`. Its content says what it is; `filename` is a hint, and its name.
@@ -70,6 +76,12 @@ class Extractor:
             yield
         finally:
             self._turn.release()
+
+    async def _prepare(self) -> None:
+        async with self._turn:
+            if self._child is None and not self._closed:
+                with suppress(OverloadedError):
+                    self._child = await ChildProcess.start(self._limits, self._environment)
 
     async def _last_attempt(self, job: Job) -> Extracted:
         """In a child of its own: the first may have been full of what other documents left, or the machine busy."""

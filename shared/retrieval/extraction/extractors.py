@@ -33,6 +33,10 @@ class Extractors:
         finally:
             self._at[reader] -= 1
 
+    def prepare(self) -> None:
+        """Start the first reader's child, unless it runs: it takes a quarter of a second, and so may a download."""
+        self._readers[0].prepare()
+
     async def close(self) -> None:
         """End the children. What they are reading is given up, with OverloadedError."""
         await asyncio.gather(*(reader.close() for reader in self._readers))

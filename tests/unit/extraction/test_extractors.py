@@ -9,7 +9,7 @@ import pytest
 from shared.errors import OverloadedError
 from shared.retrieval.extraction.extractors import Extractors
 from tests.unit.extraction import files
-from tests.unit.extraction.processes import children
+from tests.unit.extraction.processes import children, until
 
 
 @pytest.fixture(params=[1, 2])
@@ -56,3 +56,21 @@ async def test_what_queues_behind_long_documents_goes_to_a_second_child(
 async def test_a_single_core_has_one_reader_however_many_wait(extractors: Extractors, short: Path) -> None:
     await asyncio.gather(*(extractors.extract(short, "short.txt") for _ in range(9)))
     assert len(children()) == 1
+
+
+async def test_a_child_is_there_before_the_document(extractors: Extractors, short: Path) -> None:
+    for _ in range(3):
+        extractors.prepare()
+    (prepared,) = await until(children)
+    assert (await extractors.extract(short, "short.txt")).characters == 17
+    extractors.prepare()
+    assert children() == [prepared]
+
+
+async def test_a_child_that_is_being_started_is_ended_with_the_others(extractors: Extractors, short: Path) -> None:
+    extractors.prepare()
+    await extractors.close()
+    extractors.prepare()
+    with pytest.raises(OverloadedError):
+        await extractors.extract(short, "short.txt")
+    assert children() == []

@@ -109,6 +109,9 @@ class ParagraphReader:
     part_paragraphs: int | None = None
     cuts: list[Cut | None] = field(default_factory=list)
 
+    def prepare(self) -> None:
+        """There is nothing to start."""
+
     async def extract(self, path: Path, filename: str, part: Part | None = None, cut: Cut | None = None) -> Extracted:
         content = await asyncio.to_thread(path.read_bytes)
         if content.startswith(b"\x00"):
