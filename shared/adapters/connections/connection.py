@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection, and an answer as it comes over it. llhttp parses (httptools), asyncio does the rest."""
 
 import asyncio
+import os
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 2**20
 """What may wait to be read before the sender has to."""
+
+_LOOK_BYTES = 2**16
 
 
 class Answer:
@@ -35,11 +38,10 @@ class Answer:
         while not self._pieces and not self.ended:
             if self._error is not None:
                 raise self._error
+            self._connection.watch()
             await self._change()
         piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
-        if self._waiting_bytes > _MOST_BYTES and not self.ended:
-            self._connection.socket.resume_reading()
         self._waiting_bytes = 0
         return piece
 
@@ -55,12 +57,9 @@ class Answer:
 
         All answers of a process go on at the same moments, so that one waking serves them all.
         """
-        if self.ended or self._error is not None:
-            return
-        loop, socket = asyncio.get_running_loop(), self._connection.socket
-        socket.pause_reading()
-        # Of a connection that was closed meanwhile it does nothing.
-        loop.call_at((loop.time() // gather_s + 1) * gather_s, socket.resume_reading)
+        if not self.ended and self._error is None:
+            now = asyncio.get_running_loop().time()
+            self._connection.look_at((now // gather_s + 1) * gather_s)
 
     def close(self) -> None:
         """Before its end this closes the connection: what is still to come would be taken for the next answer."""
@@ -107,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._refused = httptools.HttpParserError
         self._answer: Answer | None = None
         self._headers: dict[str, str] = {}
+        self._look: asyncio.TimerHandle | None = None
 
     def send(self, request: bytes) -> Answer:
         self._answer = Answer(self)
@@ -116,6 +116,17 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         self.open = False
         self._transport.abort()
+
+    def look_at(self, moment: float) -> None:
+        """Leave what comes in the kernel until then, by the loop's clock."""
+        self.socket.pause_reading()
+        self._do_not_look()
+        self._look = asyncio.get_running_loop().call_at(moment, self._take)
+
+    def watch(self) -> None:
+        """Take what comes as it comes, unless it is left until a moment."""
+        if self._look is None:
+            self.socket.resume_reading()
 
     async def secure(self, context: "SSLContext", name: str) -> None:
         """Raise OSError for a server that cannot prove to have this name."""
@@ -169,10 +180,49 @@ class Connection(asyncio.Protocol):
         answer.end()
         self.used_at = monotonic()
         if self.open and self._parser.should_keep_alive():
+            self._do_not_look()
             self.socket.resume_reading()  # the end may have come with what was too much to be held
             self._kept.append(self)
         else:
             self.close()
+
+    def _do_not_look(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+
+    def _take(self) -> None:
+        """What has come. To let the loop ask the kernel first whether something has takes twice as long.
+
+        Where there was nothing, or the end, or perhaps more, the loop goes on.
+        """
+        self._look = None
+        if self.socket.is_closing():
+            return
+        try:
+            taken = self._read()
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            self.connection_lost(error)
+            self._answer = None
+            self.close()
+            return
+        if not 0 < taken < _LOOK_BYTES:
+            self.socket.resume_reading()
+
+    def _read(self) -> int:
+        """As the loop's transports do; under TLS the protocol next to the socket is not this one."""
+        descriptor, protocol = self.socket.get_extra_info("socket").fileno(), self.socket.get_protocol()
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            taken = os.readv(descriptor, [protocol.get_buffer(_LOOK_BYTES)])
+            if taken:
+                protocol.buffer_updated(taken)
+            return taken
+        content = os.read(descriptor, _LOOK_BYTES)
+        if content:
+            self.data_received(content)
+        return len(content)
 
     def _ends_with_connection(self) -> bool:
         """Whether the answer says nothing of its length (RFC 9112, 6.3): then it is as long as it lasts."""
