@@ -105,10 +105,7 @@ class _HttpAnswer:
         if gather_s:
             self._answer.gather(gather_s)
         try:
-            async with asyncio.timeout(wait_s):
-                return await self._answer.receive()
-        except TimeoutError:
-            return None
+            return await self._answer.receive(wait_s)
         except OSError as error:
             raise self._cut() from error
 

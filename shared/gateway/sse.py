@@ -15,7 +15,6 @@ PING = b": ping\n\n"
 
 DONE = b"data: [DONE]\n\n"
 
-_NOTABLE = re.compile(rb'"usage"\s*:\s*\{|\[DONE\]|"error"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -52,7 +51,7 @@ def is_notable(events: bytes) -> bool:
     # Several events in one piece: each ends as JSON does before the next begins.
     if events.count(b"\n\n") != events.count(b"}\n\ndata: {") + 1:
         return True
-    return _NOTABLE.search(events) is not None
+    return b"[DONE]" in events or b'"error"' in events or _USAGE.search(events) is not None
 
 
 def is_finished(events: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -78,7 +78,7 @@ class Pieces(Server):
 
 
 @asynccontextmanager
-async def to(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[Connections]:
+async def to(server: Server, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Connections]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     host, port = listening.sockets[0].getsockname()
     connections = Connections(f"{'https' if tls else 'http'}://{host}:{port}/base", connect_s=5)
@@ -172,7 +172,7 @@ async def held_back(tls: ssl.SSLContext | None = None) -> None:
     server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), ANSWER)
     async with to(server, tls) as connections:
         answer = await connections.send(REQUEST)
-        pieces = [await answer.receive()]
+        pieces: list[bytes] = []
         while piece := await answer.receive():
             pieces.append(piece)
         answer.close()
@@ -210,6 +210,26 @@ async def gathered(tls: ssl.SSLContext | None = None) -> None:
         await asyncio.wait({reading})
         answer.gather(0.01)
         assert await answer.read() == b"one two three"
+        answer.close()
+
+
+async def test_a_wait_that_ends_with_nothing_loses_nothing() -> None:
+    server = Pieces(b"one ", b"two")
+    async with to(server) as connections:
+        answer = await connections.send(REQUEST)
+        assert [await answer.receive(0), await answer.receive(0.01)] == [None, None]
+        for given_up, waits_s, lasts in ((1e6, 0.01, False), (0.05, 1e6, True)):
+            reading = asyncio.create_task(answer.receive(given_up))
+            await asyncio.wait({reading}, timeout=0.01)
+            reading.cancel()
+            await asyncio.wait({reading})
+            reading = asyncio.create_task(answer.receive(waits_s))
+            _, waiting = await asyncio.wait({reading}, timeout=0.1)
+            assert bool(waiting) == lasts
+        server.go.set()
+        first = await reading
+        assert first is not None
+        assert first + await answer.read() == b"one two"
         answer.close()
 
 

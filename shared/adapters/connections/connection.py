@@ -26,6 +26,7 @@ class Answer:
         self.ended = False
         self._error: OSError | None = None
         self._changed: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def begun(self) -> None:
         while not self.status and not self._error:
@@ -33,11 +34,17 @@ class Answer:
         if self._error is not None:
             raise self._error
 
-    async def receive(self) -> bytes:
-        """What has come since, at least a byte; b"" at the end. Raise OSError when it is cut."""
+    async def receive(self, wait_s: float | None = None) -> bytes | None:
+        """What has come since, at least a byte; b"" at the end; None if that long nothing comes.
+
+        Raise OSError when it is cut.
+        """
+        due = None if wait_s is None else asyncio.get_running_loop().time() + wait_s
         while not self._pieces and not self.ended:
             if self._error is not None:
                 raise self._error
+            if due is not None and not self._is_before(due):
+                return None
             self._connection.watch()
             await self._change()
         piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -63,8 +70,26 @@ class Answer:
 
     def close(self) -> None:
         """Before its end this closes the connection: what is still to come would be taken for the next answer."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         if not self.ended:
             self._connection.close()
+
+    def _is_before(self, due: float) -> bool:
+        """If it is, the reader is woken up then, or sooner: one timer serves all waits that end before it rings."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= due:
+            return False
+        if self._alarm is not None and self._alarm.when() > due:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(due, self._ring)
+        return True
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.tell()
 
     async def _change(self) -> None:
         self._changed = asyncio.get_running_loop().create_future()
