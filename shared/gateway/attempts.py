@@ -37,7 +37,7 @@ class Waits:
     first_event_s: float = 15
     ping_s: float = 15
     idle_s: float = 60
-    gather_s: float = 0.1
+    gather_s: float = 0.125
 
 
 @dataclass(frozen=True, slots=True)

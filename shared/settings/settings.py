@@ -99,7 +99,7 @@ class Settings(BaseModel):
     )
     idle_s: float = Field(default=60, gt=0, description="longest silence of a model in the middle of an answer")
     gather_s: float = Field(
-        default=0.1,
+        default=0.125,
         ge=0,
         le=1,
         description="what a model says within so long of what was passed on follows it as one piece; the first word"
