@@ -1,7 +1,9 @@
 """Connections to models and storage, against servers that keep to HTTP and servers that do not."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -74,6 +76,17 @@ class Pieces(Server):
             writer.write(piece)
             await writer.drain()
         await reader.read()
+        writer.close()
+
+
+class Resetting(Pieces):
+    """Breaks its connection off in the middle of an answer that says nothing of its length, once it is told to."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(UNTIL_CLOSED)
+        await self.go.wait()
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()
 
 
@@ -210,6 +223,20 @@ async def gathered(tls: ssl.SSLContext | None = None) -> None:
         await asyncio.wait({reading})
         answer.gather(0.01)
         assert await answer.read() == b"one two three"
+        answer.close()
+
+
+@pytest.mark.parametrize("gather_s", [0, 0.05])
+async def test_an_answer_that_is_reset_is_not_at_its_end(gather_s: float) -> None:
+    server = Resetting()
+    async with to(server) as connections, asyncio.timeout(10):
+        answer = await connections.send(REQUEST)
+        assert await answer.receive() == b"body"
+        if gather_s:
+            answer.gather(gather_s)
+        server.go.set()
+        with pytest.raises(ConnectionResetError):
+            await answer.read()
         answer.close()
 
 

@@ -5,7 +5,7 @@ processor time: what a process runs once in a few milliseconds it runs from cold
 counts (docs/benchmarks.md).
 """
 
-from shared.adapters.connections.connection import Answer
+from shared.adapters.connections.answer import Answer
 from shared.adapters.connections.pool import Connections, Reply, request
 
 __all__ = ["Answer", "Connections", "Reply", "request"]

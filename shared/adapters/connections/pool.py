@@ -7,7 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.adapters.connections.connection import Answer, Connection
+from shared.adapters.connections.answer import Answer
+from shared.adapters.connections.connection import Connection
 
 if TYPE_CHECKING:
     from ssl import SSLContext
